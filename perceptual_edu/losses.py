@@ -1,0 +1,221 @@
+"""Sections 3.2 and 3.3 of the paper, one function an equation, and the object that adds them up.
+
+Every loss returns a scalar tensor: the mean over the batch of the loss of each image.
+Where the authors' released code computes something else than the paper's text says, the
+difference is a documented switch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from .loss_network import LossNetwork
+
+CONTENT_LAYER = "relu3_3"
+"""Content layer of Figure 2 and of the authors' released code (the paper's text: relu2_2)."""
+
+STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+"""Style layers J of section 4.1."""
+
+
+def feature_loss(features: Tensor, target: Tensor) -> Tensor:
+    r"""Feature reconstruction loss, equation 2 (the paper's content loss).
+
+    .. math:: \ell_{feat}^{\phi, j}(\hat y, y) =
+              \frac{1}{C_j H_j W_j} \lVert \phi_j(\hat y) - \phi_j(y) \rVert_2^2
+
+    Parameters
+    ----------
+    features, target
+        phi_j of the output and of the content target, (B, C_j, H_j, W_j).
+    """
+    _check_same_shape("features", features, target)
+    return (features.float() - target.float()).square().mean()
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    r"""Gram matrix, equation 3: how strongly each pair of channels fires together.
+
+    .. math:: G_j^\phi(x)_{c, c'} = \frac{1}{C_j H_j W_j} \sum_{h, w}
+              \phi_j(x)_{h, w, c} \, \phi_j(x)_{h, w, c'}
+
+    Computed as psi psi^T / (C_j H_j W_j) with psi = phi_j(x) reshaped to C_j x H_j W_j, in
+    float32 at least (a sum of 65,536 products does not survive bfloat16).
+
+    Parameters
+    ----------
+    features
+        (B, C_j, H_j, W_j).
+
+    Returns
+    -------
+    Tensor
+        (B, C_j, C_j), symmetric, positive semi-definite.
+    """
+    channels, height, width = features.shape[1:]
+    psi = features.flatten(2)
+    if psi.dtype in (torch.bfloat16, torch.float16):
+        psi = psi.float()
+    return psi @ psi.transpose(1, 2) / (channels * height * width)
+
+
+def style_loss(gram: Tensor, target: Tensor, *, mean: bool = False) -> Tensor:
+    r"""Style reconstruction loss, equation 4.
+
+    .. math:: \ell_{style}^{\phi, j}(\hat y, y) =
+              \lVert G_j^\phi(\hat y) - G_j^\phi(y) \rVert_F^2
+
+    Parameters
+    ----------
+    gram, target
+        Gram matrices (B, C_j, C_j) of the output and of the style target; a target of batch
+        size 1 serves the whole batch.
+    mean
+        False: the sum over the C_j x C_j entries, as in the paper. True: their mean, as in the
+        authors' released code, whose weights (style 5.0 a layer) are meant for it.
+    """
+    squares = (gram - target).square()
+    return squares.mean() if mean else squares.sum(dim=(1, 2)).mean()
+
+
+def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
+    r"""Pixel loss, section 3.2: :math:`\lVert \hat y - y \rVert_2^2 / (C H W)`.
+
+    Only where there is a ground truth y. Both images (B, 3, H, W) in [0, 255].
+    """
+    _check_same_shape("images", image, target)
+    return (image - target).square().mean()
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Total variation regulariser, section 3.2: the sum of squared differences of neighbours.
+
+    Vertical and horizontal neighbours, summed over pixels and channels (not divided by their
+    number, so it grows with the picture; the paper's strengths of 1e-6 to 1e-4 are meant for
+    that). ``image`` is (B, 3, H, W) in [0, 255].
+    """
+    down = image[:, :, 1:, :] - image[:, :, :-1, :]
+    right = image[:, :, :, 1:] - image[:, :, :, :-1]
+    return (down.square().sum() + right.square().sum()) / image.shape[0]
+
+
+def _check_same_shape(what: str, a: Tensor, b: Tensor) -> None:
+    if a.shape != b.shape:  # broadcasting would silently compute something else
+        raise ValueError(f"{what} have different shapes: {tuple(a.shape)} and {tuple(b.shape)}")
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """The weighted terms of the objective (equation 5) and their sum, as scalar tensors."""
+
+    content: Tensor
+    style: Tensor
+    pixel: Tensor
+    tv: Tensor
+    total: Tensor
+
+    def floats(self) -> dict[str, float]:
+        """Name -> value as a Python number, for logging and plotting."""
+        return {f.name: getattr(self, f.name).detach().item() for f in fields(self)}
+
+
+class PerceptualLoss:
+    r"""The joint objective, equation 5, with its targets: one object for every use in the book.
+
+    .. math:: \lambda_c \, \ell_{feat}(\hat y, y_c) + \lambda_s \, \ell_{style}(\hat y, y_s)
+              + \lambda_{TV} \, \ell_{TV}(\hat y)
+
+    With only a content layer it inverts features; with only style layers it reconstructs a style;
+    with both it transfers style, to one image or, over batches, to a network; with a content
+    layer or a pixel weight it trains super-resolution.
+
+    Parameters
+    ----------
+    phi
+        The loss network.
+    content
+        Layer -> weight of its feature reconstruction loss, for example ``{"relu3_3": 1.0}``.
+    style
+        Layer -> weight of its style reconstruction loss.
+    pixel
+        Weight of the pixel loss against the content target.
+    tv
+        Weight of the total variation.
+    mean_gram
+        Which style loss: see ``mean`` in :func:`style_loss`. The default is the released code's,
+        because all published weights are.
+
+    Examples
+    --------
+    >>> loss = PerceptualLoss(phi, content={"relu3_3": 1.0}, style=dict.fromkeys(STYLE_LAYERS, 5.0))
+    >>> loss.set_content(photograph).set_style(painting)
+    >>> loss(image).total.backward()
+    """
+
+    def __init__(
+        self,
+        phi: LossNetwork,
+        *,
+        content: Mapping[str, float] | None = None,
+        style: Mapping[str, float] | None = None,
+        pixel: float = 0.0,
+        tv: float = 0.0,
+        mean_gram: bool = True,
+    ) -> None:
+        self.phi = phi
+        self.content, self.style = dict(content or {}), dict(style or {})
+        self.pixel, self.tv, self.mean_gram = pixel, tv, mean_gram
+        self._features: dict[str, Tensor] = {}
+        self._grams: dict[str, Tensor] = {}
+        self._target: Tensor | None = None
+
+    @torch.no_grad()
+    def set_content(self, image: Tensor) -> PerceptualLoss:
+        """Take ``image`` (B, 3, H, W) as content target (and ground truth of the pixel loss)."""
+        self._target = image
+        self._features = self.phi(image, self.content) if self.content else {}
+        return self
+
+    @torch.no_grad()
+    def set_style(self, image: Tensor) -> PerceptualLoss:
+        """Take ``image`` as style target; its size need not be that of the output."""
+        features = self.phi(image, self.style)
+        self._grams = {layer: gram_matrix(phi_j) for layer, phi_j in features.items()}
+        return self
+
+    def __call__(self, image: Tensor) -> LossTerms:
+        """Compare ``image`` (B, 3, H, W) in [0, 255] with the targets.
+
+        Raises
+        ------
+        ValueError
+            If a target is missing, or the content target has another shape.
+        """
+        self._check_targets()
+        layers = self.content.keys() | self.style.keys()
+        features = self.phi(image, layers) if layers else {}
+        zero = image.new_zeros(())
+        content = sum(
+            (w * feature_loss(features[j], self._features[j]) for j, w in self.content.items()),
+            start=zero,
+        )
+        style = sum(
+            (
+                w * style_loss(gram_matrix(features[j]), self._grams[j], mean=self.mean_gram)
+                for j, w in self.style.items()
+            ),
+            start=zero,
+        )
+        pixel = self.pixel * pixel_loss(image, self._target) if self.pixel else zero
+        tv = self.tv * total_variation(image) if self.tv else zero
+        return LossTerms(content, style, pixel, tv, content + style + pixel + tv)
+
+    def _check_targets(self) -> None:
+        if self.content.keys() - self._features.keys() or (self.pixel and self._target is None):
+            raise ValueError("the content target is missing: call set_content(image) first")
+        if self.style.keys() - self._grams.keys():
+            raise ValueError("the style target is missing: call set_style(image) first")

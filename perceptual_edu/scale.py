@@ -1,0 +1,101 @@
+"""How big an experiment may be on this machine, and a line that says which machine it was.
+
+One environment variable, ``PERCEPTUAL_EDU_SCALE``, chooses between three sizes:
+
+* ``smoke``: seconds a notebook, to check that everything runs;
+* ``laptop``: a few minutes a notebook (the default without a CUDA device);
+* ``gpu``: the paper's settings (the default with one).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+SCALES = ("smoke", "laptop", "gpu")
+_started = time.monotonic()
+
+
+def scale_name() -> str:
+    """The scale in force: ``"smoke"``, ``"laptop"`` or ``"gpu"``.
+
+    Raises
+    ------
+    ValueError
+        If ``PERCEPTUAL_EDU_SCALE`` is set to anything else.
+    """
+    default = "gpu" if torch.cuda.is_available() else "laptop"
+    name = os.environ.get("PERCEPTUAL_EDU_SCALE") or default
+    if name not in SCALES:
+        raise ValueError(f"PERCEPTUAL_EDU_SCALE is {name!r}; set it to one of {', '.join(SCALES)}")
+    return name
+
+
+def scale(*, smoke: T, laptop: T, gpu: T) -> T:
+    """Pick the value for the scale in force.
+
+    >>> steps = scale(smoke=3, laptop=150, gpu=500)
+    """
+    return {"smoke": smoke, "laptop": laptop, "gpu": gpu}[scale_name()]
+
+
+def device() -> torch.device:
+    """The device to compute on: CUDA if there is one, else Apple's MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def fast_dtype() -> torch.dtype:
+    """The number format in which phi's convolutions run fastest here without harm.
+
+    bfloat16 where the hardware multiplies it natively (recent CPUs and GPUs), else float32.
+    Chapter 2 shows that the optimisation converges alike in both.
+    """
+    where = device()
+    if where.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = where.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if native and _cpu_has_bf16() else torch.float32
+
+
+@cache
+def _cpu_has_bf16() -> bool:
+    # oneDNN also *emulates* bfloat16 on older AVX-512 processors, more slowly than float32.
+    flags = _cpuinfo("flags")
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+@cache
+def _cpuinfo(field: str) -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def hardware() -> str:
+    """The device in words, for example ``"2 cores of Intel(R) Xeon(R) Processor"``."""
+    if device().type == "cuda":
+        return torch.cuda.get_device_name()
+    cpu = _cpuinfo("model name") or platform.processor() or platform.machine()
+    return f"{torch.get_num_threads()} cores of {cpu}"
+
+
+def provenance() -> str:
+    """One line saying how the results above it came about; each notebook ends with it."""
+    minutes = (time.monotonic() - _started) / 60
+    return (
+        f"Computed at {scale_name()} scale on {hardware()}, with perceptual_edu "
+        f"{version('perceptual_edu')} and torch {torch.__version__}, in {minutes:.1f} minutes."
+    )

@@ -1,0 +1,283 @@
+"""Sliders: over pictures computed beforehand, which need no kernel, and over a live optimisation.
+
+The built book has no kernel behind it, so whatever a reader of the page can move was computed
+when the notebook ran; what a slider starts afresh works in JupyterLab only, and says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+import json
+import threading
+from collections.abc import Mapping, Sequence
+
+import ipywidgets
+from IPython.display import HTML
+from PIL import Image
+from torch import Tensor
+
+from .images import to_pil
+from .loss_network import LossNetwork
+from .optimize import gatys
+
+_JPEG_QUALITY = 80
+
+# The only home of the sliders' look and behaviour. It travels inside each output, because an
+# output must work alike in the built book, in JupyterLab and in an exported page. Sanitised
+# (a notebook that is not trusted, a printer), one picture and its caption remain.
+_STYLE = """
+.frames { margin: 1rem 0; max-width: 100%; }
+.frames img { display: block; max-width: 100%; height: auto; }
+.frames label { display: flex; flex-wrap: wrap; align-items: center; gap: 0.2rem 0.8rem;
+  margin: 0.5rem 0; max-width: 32rem; }
+.frames label > :first-child { flex: 0 0 9rem; }
+.frames input { flex: 1 1 9rem; min-width: 6rem; min-height: 1.6rem; accent-color: #1f5a8a; }
+.frames label > :last-child { flex: 0 0 6rem; font-variant-numeric: tabular-nums; }
+.frames figcaption { margin-top: 0.5rem; }
+"""
+_SCRIPT = """
+for (const figure of document.querySelectorAll("figure.frames:not([data-ready])")) {
+  const source = figure.querySelector("script[type='application/json']");
+  if (!source) continue;
+  figure.dataset.ready = "true";
+  const { alt, labels, pictures } = JSON.parse(source.textContent);
+  const image = figure.querySelector("img");
+  const sliders = [...figure.querySelectorAll("input")];
+  const show = () => {
+    let place = 0;  // the last dimension runs fastest
+    const words = sliders.map((slider, d) => {
+      const [name, values] = labels[d];
+      place = place * values.length + Number(slider.value);
+      slider.setAttribute("aria-valuetext", values[slider.value]);
+      slider.nextElementSibling.textContent = values[slider.value];
+      return `${name} ${values[slider.value]}`;
+    });
+    image.src = pictures[place];
+    image.alt = `${alt}: ${words.join(", ")}`;
+  };
+  sliders.forEach((slider) => slider.addEventListener("input", show));
+  show();  // a reloaded page may have kept the sliders' positions
+}
+"""
+
+
+def picture_sliders(
+    pictures: Mapping[tuple[int, ...], Tensor | Image.Image],
+    labels: Sequence[tuple[str, Sequence[str]]],
+    caption: str,
+    alt: str,
+    start: tuple[int, ...] | None = None,
+) -> HTML:
+    """One picture, and a slider for each quantity that it depends on.
+
+    Parameters
+    ----------
+    pictures
+        Place on each slider, counted from 0, -> picture: a tensor (1, 3, H, W) in [0, 255] or a
+        PIL image. Every combination must be there. All are stored in the output as JPEGs, so keep
+        them small: 27 of 256 pixels are about 0.5 MB.
+    labels
+        For each slider (one to three), its name and the text of each of its places.
+    caption
+        Plain text below the picture.
+    alt
+        What the picture shows, for those who do not see it. The sliders' values are added.
+    start
+        The places shown first; by default the first ones.
+
+    Returns
+    -------
+    IPython.display.HTML
+        Self-contained: no kernel, no network.
+
+    Raises
+    ------
+    ValueError
+        If a picture is missing or there is no such start, with the place that was wanted.
+
+    Examples
+    --------
+    >>> frames = {(i,): Image.new("RGB", (64, 64), (80 * i, 0, 0)) for i in range(3)}
+    >>> view = picture_sliders(frames, [("red", ["0", "80", "160"])], "A red square.", "a square")
+    """
+    if not 1 <= len(labels) <= 3:
+        raise ValueError(f"picture_sliders takes one to three sliders, not {len(labels)}")
+    places = list(itertools.product(*(range(len(values)) for _, values in labels)))
+    missing = [place for place in places if place not in pictures]
+    if missing:
+        raise ValueError(f"no picture for {missing[0]}; {len(missing)} of {len(places)} missing")
+    start = places[0] if start is None else start
+    if start not in places:
+        raise ValueError(f"start is {start}; the last place there is is {places[-1]}")
+
+    width, height = _picture(pictures[start]).size
+    uris = [
+        f"data:image/jpeg;base64,{base64.b64encode(_jpeg(pictures[place])).decode()}"
+        for place in places
+    ]
+    words = ", ".join(
+        f"{name} {values[i]}" for (name, values), i in zip(labels, start, strict=True)
+    )
+    controls = "\n".join(
+        f"<label><span>{html.escape(name)}</span>"
+        f'<input type="range" min="0" max="{len(values) - 1}" step="1" value="{i}" '
+        f'aria-valuetext="{html.escape(values[i])}">'
+        # Screen readers get the value from aria-valuetext.
+        f'<span aria-hidden="true">{html.escape(values[i])}</span></label>'
+        for (name, values), i in zip(labels, start, strict=True)
+    )
+    data = {"alt": alt, "labels": [[n, list(v)] for n, v in labels], "pictures": uris}
+    return HTML(
+        f'<figure class="frames">\n<style>{_STYLE}</style>\n'
+        f'<img src="{uris[places.index(start)]}" width="{width}" height="{height}" '
+        f'alt="{html.escape(f"{alt}: {words}")}">\n'
+        f"{controls}\n<figcaption>{html.escape(caption)}</figcaption>\n"
+        f'<script type="application/json">{_script_safe(json.dumps(data))}</script>\n'
+        f"<script>{{{_SCRIPT}}}</script>\n</figure>"
+    )
+
+
+def _picture(image: Tensor | Image.Image) -> Image.Image:
+    return to_pil(image) if isinstance(image, Tensor) else image.convert("RGB")
+
+
+def _jpeg(image: Tensor | Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    _picture(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return buffer.getvalue()
+
+
+def _script_safe(text: str) -> str:
+    """JSON may contain "</script>" inside its strings; "<" as an escape means the same."""
+    return text.replace("<", "\\u003c")
+
+
+def gatys_sliders(
+    content: Tensor,
+    style: Tensor,
+    pictures: Mapping[tuple[int, int, int], Tensor],
+    *,
+    content_weights: Sequence[float],
+    style_weights: Sequence[float],
+    tvs: Sequence[float],
+    steps: int = 100,
+    phi: LossNetwork | None = None,
+) -> ipywidgets.VBox:
+    """Sliders for the three weights of Gatys' objective: computed beforehand, or live.
+
+    The sliders move over ``pictures`` with no kernel. With one, "Optimise live" runs
+    :func:`~perceptual_edu.optimize.gatys` from the content image at the weights that the sliders
+    show, and draws every iteration; "Stop" ends it and keeps the last picture.
+
+    Parameters
+    ----------
+    content, style
+        Images (1, 3, H, W) in [0, 255]; a small content image answers faster.
+    pictures
+        (place of the content weight, of the style weight, of TV) -> result, for all combinations.
+    content_weights, style_weights, tvs
+        The values of lambda_c, lambda_s and lambda_TV on the sliders.
+    steps
+        Evaluations of a live run.
+    phi
+        The loss network of live runs; made at the first one if None.
+    """
+    sliders = [
+        ipywidgets.SelectionSlider(
+            description=name,
+            options=[(f"{value:g}", value) for value in values],
+            index=len(values) // 2,
+            style={"description_width": "7rem"},
+            layout={"width": "min(100%, 28rem)"},
+        )
+        for name, values in (
+            ("content weight", content_weights),
+            ("style weight", style_weights),
+            ("TV weight", tvs),
+        )
+    ]
+    live = _LiveGatys(content, style, sliders, steps, phi)
+    note = ipywidgets.HTML("The sliders need no kernel; the buttons do.")
+    return ipywidgets.VBox([*sliders, _nested_stacks(pictures, sliders), note, live.view])
+
+
+def _nested_stacks(
+    pictures: Mapping[tuple[int, ...], Tensor],
+    sliders: Sequence[ipywidgets.SelectionSlider],
+    place: tuple[int, ...] = (),
+) -> ipywidgets.DOMWidget:
+    """A stack per slider, each holding those of the next: links in the browser can only copy."""
+    if len(place) == len(sliders):
+        picture = pictures[place]
+        return ipywidgets.Image(
+            value=_jpeg(picture),
+            format="jpeg",
+            width=picture.shape[-1],
+            layout={"flex": "0 0 auto", "max_width": "100%"},
+        )
+    slider = sliders[len(place)]
+    children = [_nested_stacks(pictures, sliders, (*place, i)) for i in range(len(slider.options))]
+    stack = ipywidgets.Stack(children, selected_index=slider.index)
+    ipywidgets.jslink((slider, "index"), (stack, "selected_index"))
+    return stack
+
+
+class _LiveGatys:
+    """Two buttons, a progress bar and a picture; the work runs in a thread so "Stop" is heard."""
+
+    def __init__(
+        self,
+        content: Tensor,
+        style: Tensor,
+        sliders: Sequence[ipywidgets.SelectionSlider],
+        steps: int,
+        phi: LossNetwork | None,
+    ) -> None:
+        self.content, self.style, self.sliders = content, style, sliders
+        self.steps, self.phi = steps, phi
+        self.start = ipywidgets.Button(description="Optimise live", icon="play")
+        self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
+        self.bar = ipywidgets.IntProgress(max=steps, layout={"width": "8rem"})
+        self.status = ipywidgets.Label()
+        self.picture = ipywidgets.Image(format="jpeg", layout={"display": "none"})
+        self.start.on_click(lambda _: threading.Thread(target=self.run, daemon=True).start())
+        self.stop.on_click(lambda _: self.stopped.set())
+        self.stopped = threading.Event()
+        buttons = ipywidgets.HBox(
+            [self.start, self.stop, self.bar], layout={"flex_flow": "row wrap"}
+        )
+        self.view = ipywidgets.VBox([buttons, self.status, self.picture])
+
+    def run(self) -> None:
+        self.stopped.clear()
+        self.start.disabled, self.stop.disabled = True, False
+        try:
+            self.optimise()
+        except Exception as error:  # a thread's traceback would vanish
+            self.status.value = f"Stopped by an error: {error}"
+        finally:
+            self.start.disabled, self.stop.disabled = False, True
+
+    def optimise(self) -> None:
+        content_weight, style_weight, tv = (slider.value for slider in self.sliders)
+        iterations = gatys(
+            self.content,
+            self.style,
+            content_weight=content_weight,
+            style_weight=style_weight,
+            tv=tv,
+            start="content",
+            steps=self.steps,
+            phi=self.phi,
+        )
+        self.picture.layout.display = ""
+        for step in iterations:
+            self.picture.value = _jpeg(step.image)
+            self.bar.value = step.evaluations
+            terms = ", ".join(f"{name} {step.terms[name]:,.0f}" for name in ("content", "style"))
+            self.status.value = f"{step.evaluations} of {self.steps} evaluations: {terms}"
+            if self.stopped.is_set():
+                break
