@@ -100,10 +100,10 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
 
 
 def _to_8_bit(picture: Image.Image) -> Image.Image:
-    """Grey pictures with 16 or 32 bits: keep the 16-bit range, or stretch beyond it to fit."""
-    grey = np.asarray(picture, dtype=np.float64)
-    top = max(65535.0, grey.max()) if grey.max() > 255 else 255.0
-    return Image.fromarray(np.clip(grey / top * 255, 0, 255).round().astype(np.uint8))
+    """Grey pictures of 16 bits or of floats; Pillow's own conversion clips them at 255."""
+    top = 255 if picture.mode == "F" else 65535
+    grey = np.asarray(picture, dtype=np.float64) / top * 255
+    return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8))
 
 
 def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image:

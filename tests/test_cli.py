@@ -1,0 +1,113 @@
+"""The command line as a user meets it: a process, its exit code and its words."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+COMMAND = [sys.executable, "-m", "perceptual_edu"]
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        timeout=300,
+        check=False,
+    )
+
+
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_weights_says_where_they_are_and_that_they_are_right():
+    done = run("weights")
+    assert done.returncode == 0
+    assert "vgg16" in done.stdout
+    assert "verified" in done.stdout
+
+
+def test_gatys_writes_a_picture_of_the_size_asked_for(tmp_path):
+    out = tmp_path / "out.png"
+    done = run("gatys", "kingfisher", "starry_night", "-o", out, "--size", 48, "--steps", 3)
+    assert done.returncode == 0, done.stderr
+    assert size(out) == (48, 29)
+    assert "objective" in done.stdout
+    assert "style=" in done.stderr  # the progress bar shows the terms
+
+
+def test_ctrl_c_writes_the_picture_as_it_is(tmp_path):
+    out = tmp_path / "out.png"
+    arguments = ["gatys", "kingfisher", "starry_night", "-o", out, "--size", "64"]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments, "--steps", "100000"], stderr=subprocess.PIPE, text=True
+    )
+    read = ""
+    while "style=" not in read and process.poll() is None:
+        read += process.stderr.read(1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, rest
+    assert size(out) == (64, 38)
+    assert os.listdir(tmp_path) == ["out.png"]
+    assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "out", "words"),
+    [
+        ("text.jpg", "starry_night", "out.png", "text.jpg: not a picture"),
+        ("empty.jpg", "starry_night", "out.png", "empty.jpg: the file is empty"),
+        ("kingfisher", "no_such_style", "out.png", "no style is called 'no_such_style'"),
+        ("kingfisher", "missing.jpg", "out.png", "missing.jpg: no such file"),
+        ("kingfisher", "starry_night", "out.xyz", "out.xyz: no picture format"),
+        ("kingfisher", "starry_night", "nowhere/out.png", "does not exist"),
+        ("line.png", "starry_night", "out.png", "is too small for relu3_3"),
+    ],
+)
+def test_bad_input_gets_one_line_and_writes_nothing(tmp_path, content, style, out, words):
+    (tmp_path / "text.jpg").write_text("words")
+    (tmp_path / "empty.jpg").touch()
+    Image.new("RGB", (300, 1)).save(tmp_path / "line.png")
+    before = sorted(os.listdir(tmp_path))
+    named = [tmp_path / name if "." in name else name for name in (content, style)]
+    done = run("gatys", *named, "-o", tmp_path / out, "--size", 64, "--steps", 2)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_one_pixel_picture_is_enlarged_like_any_other(tmp_path):
+    Image.new("RGB", (1, 1), "red").save(tmp_path / "dot.png")
+    arguments = ["--size", 32, "--steps", 2, "-o", tmp_path / "out.png"]
+    done = run("gatys", tmp_path / "dot.png", "starry_night", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert size(tmp_path / "out.png") == (32, 32)
+
+
+def test_an_unwritable_cache_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    done = run("weights", PERCEPTUAL_EDU_CACHE=str(tmp_path / "file"), PERCEPTUAL_EDU_VGG16="")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot write to the cache folder")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_bench_prints_both_times_and_their_ratio(tmp_path):
+    out = tmp_path / "bench.json"
+    done = run("bench", "gatys", "--size", 32, "--repeats", 2, "-o", out)
+    assert done.returncode == 0, done.stderr
+    for word in ("plain float32 evaluation", "our iteration", "ratio"):
+        assert word in done.stdout
+    assert out.read_text().startswith("{")

@@ -1,0 +1,61 @@
+"""Every bundled file is accounted for, small enough, and a real photograph or picture."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from perceptual_edu.assets import data_folder, photos, styles
+
+FREE = ("CC0", "CC-BY", "public domain", "BSD", "MIT", "GPL", "LGPL")
+
+
+def rows():
+    text = (data_folder() / "README.md").read_text()
+    return {
+        match[1]: [cell.strip() for cell in match[2].split("|")]
+        for match in re.finditer(r"^\| `([\w.]+)` \|(.*)\|$", text, re.MULTILINE)
+    }
+
+
+def test_every_picture_has_author_licence_and_origin():
+    files = {path.name for path in photos() + styles()}
+    assert files == set(rows())
+    for name, (what, author, licence, origin) in rows().items():
+        assert what, name
+        assert author, name
+        assert origin, name
+        assert licence.startswith(FREE), name
+        assert "NC" not in licence, name
+        assert "ND" not in licence, name
+
+
+def test_there_are_sixty_to_a_hundred_and_twenty_photographs_under_8_megabytes():
+    assert 60 <= len(photos()) <= 120
+    assert sum(path.stat().st_size for path in photos()) < 8e6
+
+
+@pytest.mark.parametrize("path", photos() + styles(), ids=lambda path: path.stem)
+def test_the_picture_opens_as_rgb(path):
+    with Image.open(path) as picture:
+        picture.load()
+        assert picture.mode == "RGB"
+        assert min(picture.size) >= 256
+        assert not picture.getexif()
+
+
+def test_the_procedural_styles_are_drawn_by_their_script(tmp_path):
+    script = data_folder() / "styles" / "draw.py"
+    copy = tmp_path / "draw.py"
+    copy.write_text(script.read_text())
+    subprocess.run([sys.executable, copy, "woodblock_waves"], check=True)
+    with (
+        Image.open(tmp_path / "woodblock_waves.jpg") as drawn,
+        Image.open(data_folder() / "styles" / "woodblock_waves.jpg") as bundled,
+    ):
+        assert drawn.size == bundled.size
+        assert drawn.resize((8, 8)).tobytes() == pytest.approx(
+            bundled.resize((8, 8)).tobytes(), abs=6
+        )

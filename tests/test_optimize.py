@@ -1,0 +1,174 @@
+import pytest
+import torch
+
+from perceptual_edu import (
+    LossTerms,
+    PerceptualLoss,
+    gatys,
+    invert_features,
+    noise_like,
+    optimize_image,
+    reconstruct_style,
+)
+from perceptual_edu.losses import STYLE_LAYERS
+from perceptual_edu.optimize import scipy_lbfgsb
+
+
+def terms(total):
+    zero = torch.zeros(())
+    return LossTerms(zero, zero, zero, zero, total)
+
+
+def ill_conditioned_quadratic(x):
+    """Its minimum lies outside [0, 255] for two thirds of the pixels."""
+    target = torch.linspace(-255, 510, x.numel()).view_as(x).to(x)
+    stiffness = torch.logspace(0, 3, x.numel()).roll(7).view_as(x).to(x)
+    return terms((stiffness * (x - target).square()).sum())
+
+
+def test_projected_lbfgs_finds_the_minimum_within_the_bounds():
+    start = torch.full((1, 3, 8, 8), 128.0, dtype=torch.float64)
+    *_, last = optimize_image(ill_conditioned_quadratic, start, steps=200)
+    target = torch.linspace(-255, 510, start.numel()).view_as(start).to(start)
+    torch.testing.assert_close(last.image, target.clamp(0, 255), atol=0.1, rtol=0)
+
+
+def test_without_bounds_it_finds_the_free_minimum():
+    start = torch.full((1, 3, 8, 8), 128.0, dtype=torch.float64)
+    *_, last = optimize_image(ill_conditioned_quadratic, start, steps=200, bounds=None)
+    target = torch.linspace(-255, 510, start.numel()).view_as(start).to(start)
+    torch.testing.assert_close(last.image, target, atol=0.1, rtol=0)
+
+
+def test_it_solves_a_curved_valley_as_scipy_does():
+    """Rosenbrock's function, scaled so that its minimum (1, 1, ...) is at pixel value 100."""
+
+    def rosenbrock(x):
+        u = x.flatten() / 100
+        return terms((100 * (u[1:] - u[:-1] ** 2) ** 2 + (1 - u[:-1]) ** 2).sum())
+
+    start = torch.full((1, 3, 2, 2), 30.0, dtype=torch.float64)
+    *_, ours = optimize_image(rosenbrock, start, steps=300)
+    reference = scipy_lbfgsb(rosenbrock, start, steps=300)[-1]
+    assert ours.terms["total"] < 1e-6
+    assert reference.terms["total"] < 1e-6
+    torch.testing.assert_close(ours.image, torch.full_like(start, 100.0), atol=0.1, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def objective(phi, photograph, painting):
+    loss = PerceptualLoss(
+        phi, content={"relu3_3": 1.0}, style=dict.fromkeys(STYLE_LAYERS, 5.0), tv=1e-6
+    )
+    return loss.set_content(photograph).set_style(painting)
+
+
+def test_on_gatys_objective_it_converges_like_scipys_lbfgsb(objective, photograph):
+    start = noise_like(photograph)
+    *_, ours = optimize_image(objective, start, steps=100)
+    reference = scipy_lbfgsb(objective, start, steps=100)[-1]
+    assert ours.evaluations <= 100
+    assert ours.terms["total"] < 1.1 * reference.terms["total"]
+    assert ours.terms["total"] < 0.15 * objective(photograph).floats()["total"]
+
+
+def test_every_step_lies_in_the_range_and_none_goes_uphill(objective, photograph):
+    steps = list(optimize_image(objective, noise_like(photograph), steps=25))
+    totals = [step.terms["total"] for step in steps]
+    assert all(step.image.min() >= 0 and step.image.max() <= 255 for step in steps)
+    assert totals == sorted(totals, reverse=True)
+    assert [step.iteration for step in steps] == list(range(len(steps)))
+    assert steps[0].evaluations == 1
+    assert steps[-1].evaluations <= 25
+
+
+def test_the_terms_belong_to_the_image_they_come_with(objective, photograph):
+    *_, last = optimize_image(objective, photograph, steps=5)
+    assert last.terms == pytest.approx(objective(last.image).floats())
+
+
+def test_pictures_already_yielded_do_not_change(objective, photograph):
+    for method in ("lbfgs", "adam"):
+        steps = optimize_image(objective, photograph, steps=4, method=method)
+        first = next(steps).image
+        before = first.clone()
+        for _ in steps:
+            pass
+        assert torch.equal(first, before)
+
+
+def test_adam_lowers_the_objective_within_the_range(objective, photograph):
+    first, *_, last = optimize_image(objective, noise_like(photograph), steps=20, method="adam")
+    assert last.terms["total"] < first.terms["total"] / 2
+    assert last.evaluations == 20
+    assert last.image.min() >= 0
+    assert last.image.max() <= 255
+
+
+def test_the_start_image_is_left_alone(objective, photograph):
+    before = photograph.clone()
+    list(optimize_image(objective, photograph, steps=3))
+    list(optimize_image(objective, photograph, steps=3, method="adam"))
+    assert torch.equal(photograph, before)
+
+
+def test_it_stops_early_where_nothing_is_left_to_gain():
+    def flat(x):
+        return terms((x * 0).sum())
+
+    steps = list(optimize_image(flat, torch.ones(1, 3, 4, 4), steps=50))
+    assert len(steps) == 1
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "adam"])
+def test_an_objective_that_is_not_finite_is_an_error(method):
+    with pytest.raises(ValueError, match="the objective is nan"):
+        list(
+            optimize_image(
+                lambda x: terms(x.sum() * float("nan")), torch.ones(1, 3, 2, 2), method=method
+            )
+        )
+
+
+def test_unknown_names_are_refused_at_once(photograph, phi):
+    with pytest.raises(ValueError, match=r"unknown method 'sgd'.*lbfgs, adam"):
+        optimize_image(lambda x: terms(x.sum()), photograph, method="sgd")
+    with pytest.raises(ValueError, match=r"unknown start 'black'.*noise, content"):
+        gatys(photograph, photograph, start="black", phi=phi)
+
+
+def test_the_same_seed_gives_the_same_picture(photograph, painting, phi):
+    def last(seed):
+        *_, step = gatys(photograph, painting, steps=3, seed=seed, phi=phi)
+        return step.image
+
+    assert torch.equal(last(1), last(1))
+    assert not torch.equal(last(1), last(2))
+
+
+def test_gatys_from_the_content_image_starts_there(photograph, painting, phi):
+    first = next(gatys(photograph, painting, steps=1, start="content", phi=phi))
+    assert torch.equal(first.image, photograph)
+    assert first.terms["content"] == 0
+
+
+def test_inverting_shallow_features_gives_the_picture_back(photograph, phi):
+    first, *_, last = invert_features(photograph, "relu1_1", steps=100, tv=0, phi=phi)
+
+    def error(step):
+        return (step.image - photograph).square().mean().sqrt().item()
+
+    assert error(last) < 0.15 * error(first)
+
+
+def test_style_reconstruction_meets_the_gram_matrices_at_another_size(painting, phi):
+    steps = list(reconstruct_style(painting, ["relu1_2"], size=(40, 48), steps=40, phi=phi))
+    assert steps[-1].image.shape == (1, 3, 40, 48)
+    assert steps[-1].terms["total"] < 0.01 * steps[0].terms["total"]
+
+
+@pytest.mark.gpu
+def test_gatys_runs_on_the_gpu(photograph, painting):
+    first, *_, last = gatys(photograph, painting, steps=30)
+    assert last.image.is_cuda
+    assert last.terms["total"] < 0.2 * first.terms["total"]
