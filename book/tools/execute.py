@@ -1,0 +1,241 @@
+"""Execute the book's notebooks and remember what their outputs were made from.
+
+    python book/tools/execute.py --stale            those whose outputs no longer fit their code
+    python book/tools/execute.py --all              all of them
+    python book/tools/execute.py notebooks/01_x.ipynb ...
+    python book/tools/execute.py --check            list the stale ones; exit 1 if there are any
+
+A notebook's metadata keeps a hash of its code cells and the library's `BEHAVIOUR` number, which
+is raised whenever the library's results change. A notebook is stale when either differs from what
+is there now. Text may be edited freely; outputs are made anew only when they could differ.
+
+The scale is this machine's, or PERCEPTUAL_EDU_SCALE. A notebook that fails keeps its old outputs.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+KEY = "perceptual_edu"  # where the record lies in a notebook's metadata
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class ExecuteError(Exception):
+    """One notebook could not be executed; the message names the cell and the error."""
+
+
+def code_hash(notebook: nbformat.NotebookNode) -> str:
+    """A hash of the sources of all code cells, in order. Text cells and outputs do not count."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()[:32]
+
+
+def why_stale(notebook: nbformat.NotebookNode, behaviour: int) -> str | None:
+    """The reason why the stored outputs do not belong to the code, or None if they do."""
+    record = notebook.metadata.get(KEY)
+    if record is None:
+        return "never executed"
+    if record.get("code_hash") != code_hash(notebook):
+        return "its code has changed"
+    if record.get("behaviour") != behaviour:
+        return f"the library's behaviour is {behaviour}, its outputs are from {record['behaviour']}"
+    return None
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """The notebook in `path`, in the current format, with the ids of its cells."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise ExecuteError(f"{path}: no such notebook") from None
+    except (ValueError, nbformat.reader.NotJSONError) as error:
+        raise ExecuteError(f"{path}: not a readable notebook: {error}") from None
+
+
+def write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Replace `path` in one step, so that a reader never sees half a notebook."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            nbformat.write(notebook, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            temporary.chmod(path.stat().st_mode)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def clean(notebook: nbformat.NotebookNode) -> None:
+    """Drop metadata that differs from run to run without saying anything about the outputs."""
+    for cell in notebook.cells:
+        for name in ("execution", "ExecuteTime", "collapsed", "jupyter"):
+            if name == "jupyter" and cell.metadata.get(name):
+                continue  # `source_hidden` and `outputs_hidden` are choices, not noise
+            cell.metadata.pop(name, None)
+    notebook.metadata.kernelspec = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook.metadata.language_info = {"name": "python"}
+
+
+def kernel_manager_class() -> type:
+    """A manager that starts this interpreter's kernel, whatever kernels are installed."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    class ThisInterpreter(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(
+                argv=[
+                    *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+                    # Its warnings (ports on this machine, not encrypted) would tear the bar apart.
+                    "--log-level=ERROR",
+                ],
+                display_name="Python 3",
+                language="python",
+            )
+
+    return ThisInterpreter
+
+
+def execute(path: Path, behaviour: int, scale: str) -> float:
+    """Run one notebook from its top and store its outputs; returns the seconds it took."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from tqdm import tqdm
+
+    notebook = read(path)
+    notebook.metadata.pop("widgets", None)
+    cells = notebook.cells
+    numbers = {}  # place among all cells -> number among the code cells
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "code":
+            numbers[place] = len(numbers) + 1
+            cell.outputs = []
+            cell.execution_count = None
+
+    running = {"place": 0}
+    with tqdm(total=len(numbers), desc=path.name, unit="cell") as bar:
+
+        def started(cell, cell_index):
+            running["place"] = cell_index
+
+        def finished(cell, cell_index, **_):
+            if cell_index in numbers:
+                bar.update()
+
+        client = NotebookClient(
+            notebook,
+            kernel_manager_class=kernel_manager_class(),
+            timeout=None,  # training cells may take hours
+            record_timing=False,
+            coalesce_streams=True,  # a progress bar leaves its last state, not a thousand lines
+            resources={"metadata": {"path": str(path.parent)}},  # the kernel's working folder
+            on_cell_start=started,
+            on_cell_executed=finished,
+        )
+        begin = time.perf_counter()
+        try:
+            client.execute(env={**os.environ, "PERCEPTUAL_EDU_SCALE": scale})
+        except (CellExecutionError, DeadKernelError) as error:
+            place = running["place"]
+            source = cells[place].source.strip().splitlines() or [""]
+            if isinstance(error, CellExecutionError):
+                text = ANSI.sub("", f"{error.ename}: {error.evalue}")
+            else:
+                text = "the kernel died (out of memory?)"
+            raise ExecuteError(
+                f"{path}: code cell {numbers.get(place, '?')} (`{source[0]}`) failed: {text}. "
+                "The notebook was left as it was."
+            ) from error
+        seconds = time.perf_counter() - begin
+
+    clean(notebook)
+    notebook.metadata[KEY] = {
+        "code_hash": code_hash(notebook),
+        "behaviour": behaviour,
+        "scale": scale,
+        "seconds": round(seconds, 1),
+        "executed": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
+    }
+    write(notebook, path)
+    return seconds
+
+
+def library_behaviour() -> int:
+    """The library's `BEHAVIOUR` number. Cheap: does not import torch."""
+    try:
+        from perceptual_edu import BEHAVIOUR
+    except ImportError as error:
+        raise ExecuteError(f"perceptual_edu: {error}. Run `make setup`") from None
+    return BEHAVIOUR
+
+
+def library_scale() -> str:
+    """smoke, laptop or gpu, as the library decides it here."""
+    from perceptual_edu.scale import scale_name
+
+    try:
+        return scale_name()
+    except ValueError as error:
+        raise ExecuteError(str(error)) from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--stale", action="store_true", help="execute the stale notebooks")
+    what.add_argument("--all", action="store_true", help="execute every notebook")
+    what.add_argument("--check", action="store_true", help="only list the stale notebooks")
+    parser.add_argument("--traceback", action="store_true", help="show a failing cell's traceback")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="execute these notebooks")
+    options = parser.parse_args(arguments)
+    if not (options.stale or options.all or options.check or options.notebooks):
+        parser.error("say --stale, --all, --check, or name notebooks")
+
+    paths = [path.resolve() for path in options.notebooks] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    failed = 0
+    try:
+        behaviour = library_behaviour()
+        if options.stale or options.check:
+            reasons = {path: why_stale(read(path), behaviour) for path in paths}
+            paths = [path for path in paths if reasons[path]]
+            for path in paths:
+                print(f"stale: {path.name} ({reasons[path]})", flush=True)
+            if options.check:
+                return 1 if paths else 0
+        scale = library_scale() if paths else ""
+        for path in paths:
+            try:
+                execute(path, behaviour, scale)
+            except ExecuteError as error:
+                failed += 1
+                print(error, file=sys.stderr)
+                if options.traceback and error.__cause__ is not None:
+                    print(error.__cause__, file=sys.stderr)
+    except ExecuteError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped: the notebook that was running is as it was before", file=sys.stderr)
+        return 130
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""The committed notebooks: complete chapters whose outputs belong to their code."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import perceptual_edu
+
+ROOT = Path(__file__).resolve().parents[1]
+EXECUTE = ROOT / "book" / "tools" / "execute.py"
+
+spec = importlib.util.spec_from_file_location("execute", EXECUTE)
+execute = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(execute)
+
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LARGEST = 1_500_000  # bytes: a repository with pictures stays small only if every file does
+
+# What each chapter has, as a pattern that its text cells must contain.
+PARTS = {
+    "goals": r"^(#+|[`:]{3,}\{admonition\}) .*\b[Gg]oals?\b",
+    "a prediction": r"[Pp]redict",
+    "what goes wrong": r"^#+ What goes wrong",
+    "a summary": r"^#+ Summary",
+    "exercises": r"^#+ Exercises",
+}
+# Folders of somebody's machine.
+MACHINE_PATH = re.compile(r"(?:/home/\w|/root/|/Users/\w|/tmp/|/opt/\w|/mnt/\w|[A-Z]:\\\\?Users)")
+DATA_URI = re.compile(r"base64,[A-Za-z0-9+/=\\n]+")
+
+every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def text_of(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@every_notebook
+def test_outputs_belong_to_the_code(path):
+    reason = execute.why_stale(execute.read(path), perceptual_edu.BEHAVIOUR)
+    assert reason is None, f"{reason}: run `make execute NOTEBOOK=notebooks/{path.name}`"
+
+
+@every_notebook
+def test_a_chapter_has_its_parts(path):
+    text = text_of(execute.read(path))
+    missing = [name for name, part in PARTS.items() if not re.search(part, text, re.MULTILINE)]
+    assert missing == []
+
+
+@every_notebook
+def test_every_exercise_has_a_folded_solution(path):
+    text = text_of(execute.read(path))
+    exercises = re.findall(r"\{exercise(?:-start)?\}[^\n]*\n(?:[^\n]*\n)*?:label: *(\S+)", text)
+    solutions = dict(
+        re.findall(r"\{solution(?:-start)?\} *(\S+)\n((?::[^\n]*\n)*)", text),
+    )
+    assert exercises
+    assert sorted(solutions) == sorted(exercises)
+    for label, options in solutions.items():
+        assert re.search(r":class: *dropdown", options), f"the solution of {label} is not folded"
+
+
+@every_notebook
+def test_the_last_cell_says_where_the_outputs_come_from(path):
+    last = code_cells(execute.read(path))[-1]
+    assert "provenance()" in last.source
+    assert any("Computed at" in str(output) for output in last.outputs)
+
+
+@every_notebook
+def test_every_cell_ran_and_none_failed(path):
+    cells = code_cells(execute.read(path))
+    assert all(cell.execution_count for cell in cells if cell.source.strip())
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert outputs
+    assert [output.ename for output in outputs if output.output_type == "error"] == []
+
+
+@every_notebook
+def test_a_notebook_is_small(path):
+    assert path.stat().st_size < LARGEST
+
+
+@every_notebook
+def test_outputs_name_no_folder_of_the_machine(path):
+    for number, cell in enumerate(code_cells(execute.read(path)), 1):
+        text = DATA_URI.sub("", str([without_pictures(output) for output in cell.outputs]))
+        found = MACHINE_PATH.search(text)
+        assert str(ROOT) not in text, f"code cell {number} shows {ROOT}"
+        assert not found, f"code cell {number}: {text[max(0, found.start() - 40) :][:120]}"
+
+
+def without_pictures(output):
+    data = output.get("data")
+    if data:
+        output = {**output, "data": {k: v for k, v in data.items() if not k.startswith("image/")}}
+    return output
+
+
+def test_the_table_of_contents_lists_every_notebook():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = {chapter["file"] for part in contents["parts"] for chapter in part["chapters"]}
+    assert {f"notebooks/{path.stem}" for path in PATHS} <= files
+
+
+# ---------------------------------------------------------------- the tool that executes them
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """A small notebook that was never executed."""
+    path = tmp_path / "small.ipynb"
+    cells = [new_markdown_cell("# Text"), new_code_cell("print(6 * 7)"), new_code_cell("x = 1")]
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.fixture
+def executed(notebook):
+    """The same, marked as executed."""
+    record = {
+        "code_hash": execute.code_hash(execute.read(notebook)),
+        "behaviour": perceptual_edu.BEHAVIOUR,
+    }
+    edit(notebook, lambda content: content.metadata.update(perceptual_edu=record))
+    return notebook
+
+
+def edit(path, change):
+    content = execute.read(path)
+    change(content)
+    execute.write(content, path)
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, EXECUTE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def is_stale(path):
+    return execute.why_stale(execute.read(path), perceptual_edu.BEHAVIOUR) is not None
+
+
+def test_a_notebook_that_never_ran_is_stale(notebook):
+    assert is_stale(notebook)
+
+
+def test_editing_code_makes_a_notebook_stale(executed):
+    assert not is_stale(executed)
+    edit(executed, lambda content: content.cells[1].update(source="print(6 * 8)"))
+    assert is_stale(executed)
+    check = run("--check", executed)
+    assert check.returncode == 1
+    assert "its code has changed" in check.stdout
+
+
+def test_editing_text_does_not_make_a_notebook_stale(executed):
+    edit(executed, lambda content: content.cells[0].update(source="# Other text"))
+    assert not is_stale(executed)
+    assert run("--check", executed).returncode == 0
+
+
+def test_other_behaviour_of_the_library_makes_a_notebook_stale(executed):
+    content = execute.read(executed)
+    assert "behaviour" in execute.why_stale(content, perceptual_edu.BEHAVIOUR + 1)
+
+
+@every_notebook
+def test_editing_a_chapter_is_noticed(path, tmp_path):
+    copy = shutil.copy(path, tmp_path / path.name)
+    edit(copy, lambda content: code_cells(content)[0].update(source="changed = True"))
+    assert is_stale(copy)
+
+
+def test_executing_stores_outputs_and_their_origin(notebook):
+    ids = [cell.id for cell in execute.read(notebook).cells]
+    done = run(notebook)
+    assert done.returncode == 0, done.stderr
+    content = execute.read(notebook)
+    assert content.cells[1].outputs[0].text == "42\n"
+    assert [cell.id for cell in content.cells] == ids
+    assert all("execution" not in cell.metadata for cell in content.cells)
+    assert set(content.metadata.perceptual_edu) == {
+        *("code_hash", "behaviour", "scale", "seconds", "executed")
+    }
+    assert not is_stale(notebook)
+    assert [path.name for path in notebook.parent.iterdir()] == [notebook.name]
+
+
+def test_a_failing_cell_is_named_and_the_notebook_is_left_alone(notebook):
+    edit(notebook, lambda content: content.cells[2].update(source="1 / 0"))
+    before = notebook.read_bytes()
+    failed = run(notebook)
+    assert failed.returncode == 1
+    assert "code cell 2 (`1 / 0`) failed: ZeroDivisionError: division by zero" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert notebook.read_bytes() == before
