@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from . import assets
 from .bench import bench_gatys
+from .files import written_atomically
 from .images import ImageError, check_output, load_image, save_image
 from .optimize import Step, gatys
 
@@ -115,7 +116,8 @@ def bench_gatys_command(
     print(f"our iteration, all in     {report['medians']['ours']:.3f} s")
     print(f"ratio                     {report['ratio']:.2f}")
     if out:
-        out.write_text(json.dumps(report, indent=1) + "\n")
+        with written_atomically(out) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def main() -> None:

@@ -63,16 +63,15 @@ def fast_dtype() -> torch.dtype:
     bfloat16 where the hardware multiplies it natively (recent CPUs and GPUs), else float32.
     Chapter 2 shows that the optimisation converges alike in both.
     """
-    where = device()
-    if where.type == "cuda":
+    where = device().type
+    if where == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    native = where.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.bfloat16 if native and _cpu_has_bf16() else torch.float32
+    return torch.bfloat16 if where == "cpu" and _cpu_has_bf16() else torch.float32
 
 
 @cache
 def _cpu_has_bf16() -> bool:
-    # oneDNN also *emulates* bfloat16 on older AVX-512 processors, more slowly than float32.
+    # PyTorch also *emulates* bfloat16 on older processors, more slowly than float32.
     flags = _cpuinfo("flags")
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
@@ -89,7 +88,8 @@ def hardware() -> str:
     if device().type == "cuda":
         return torch.cuda.get_device_name()
     cpu = _cpuinfo("model name") or platform.processor() or platform.machine()
-    return f"{torch.get_num_threads()} cores of {cpu}"
+    cores = torch.get_num_threads()
+    return f"{cores} core{'s' if cores > 1 else ''} of {cpu}"
 
 
 def provenance() -> str:

@@ -1,0 +1,102 @@
+"""How far L-BFGS gets in 300 evaluations of Gatys' objective, ours and SciPy's.
+
+    python experiments/lbfgs.py PHOTOGRAPH PAINTING [OUT.json]
+
+The photograph is cropped to 256 x 256, the painting's longer side is 512; the authors' weights.
+Every picture is scored in float32, whatever the number format of the run. Without arguments the
+bundled photograph of a castle and The Starry Night are used.
+"""
+
+import json
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from perceptual_edu import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    LossNetwork,
+    PerceptualLoss,
+    device,
+    fast_dtype,
+    load_image,
+    noise_like,
+    optimize_image,
+    photo,
+    style,
+)
+from perceptual_edu.files import written_atomically
+from perceptual_edu.optimize import scipy_lbfgsb
+from perceptual_edu.scale import hardware
+
+RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
+SETTINGS = {"size": 256, "style_size": 512, "content": 1.0, "style": 5.0, "tv": 1e-6}
+EVALUATIONS = 300
+MARKS = (50, 100, 200, 300)
+
+
+def main() -> None:
+    paths = [Path(name) for name in sys.argv[1:]]
+    photograph, painting = paths[:2] or (photo("neuschwanstein_castle"), style("starry_night"))
+    out = paths[2] if len(paths) > 2 else RESULTS / "lbfgs.json"
+    content = load_image(photograph, square=SETTINGS["size"]).to(device())
+    painted = load_image(painting, long_side=SETTINGS["style_size"]).to(device())
+    exact = objective(content, painted, torch.float32)
+    fast = objective(content, painted, fast_dtype())
+    noise = noise_like(content).to(device())
+    runs = {
+        "ours, from noise": lambda: optimize_image(fast, noise, steps=EVALUATIONS),
+        "ours, from the photograph": lambda: optimize_image(fast, content, steps=EVALUATIONS),
+        "SciPy's L-BFGS-B, from noise": lambda: scipy_lbfgsb(fast, noise, steps=EVALUATIONS),
+    }
+    report = {
+        "what": "Gatys' objective after so many evaluations, scored in float32",
+        "machine": hardware(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "settings": {
+            "photograph": photograph.stem,
+            "painting": painting.stem,
+            "phi": str(fast_dtype()),
+            **SETTINGS,
+        },
+        "photograph itself": score(exact, content),
+        "objective": {name: measure(run, exact) for name, run in runs.items()},
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    with written_atomically(out) as temporary:
+        temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def objective(content, painted, dtype: torch.dtype) -> PerceptualLoss:
+    loss = PerceptualLoss(
+        LossNetwork(dtype=dtype).to(device()),
+        content={CONTENT_LAYER: SETTINGS["content"]},
+        style=dict.fromkeys(STYLE_LAYERS, SETTINGS["style"]),
+        tv=SETTINGS["tv"],
+    )
+    return loss.set_content(content).set_style(painted)
+
+
+def measure(run, exact: PerceptualLoss) -> dict:
+    """The objective of the last picture within each number of evaluations, and the seconds."""
+    begin = time.perf_counter()
+    at = {}
+    for step in run():
+        at |= {mark: step.image for mark in MARKS if step.evaluations <= mark}
+    seconds = time.perf_counter() - begin
+    lowest, highest = float(step.image.min()), float(step.image.max())
+    found = {str(mark): score(exact, image) for mark, image in at.items()}
+    return found | {"seconds": round(seconds, 1), "range": [lowest, highest]}
+
+
+@torch.no_grad()
+def score(exact: PerceptualLoss, image) -> float:
+    return round(float(exact(image).total))
+
+
+if __name__ == "__main__":
+    main()
