@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
-from itertools import zip_longest
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -173,11 +173,15 @@ def read_vgg16(path: Path) -> State:
 
 
 def _verify(state: Mapping[str, Tensor], origin: object) -> None:
-    missing = [name for name in _VGG16_CONVS if f"{name}.weight" not in state]
+    names = [f"{name}.{part}" for name in _VGG16_CONVS for part in ("weight", "bias")]
+    missing = [name for name in names if name not in state]
     if missing:
         raise AssetError(f"{origin}: has no {missing[0]}; not VGG-16's convolutions")
-    recorded = _FINGERPRINTS.get(state["conv1_1.weight"].dtype, "").split()
-    for (name, found), wanted in zip_longest(fingerprints(state).items(), recorded):
+    dtype = state["conv1_1.weight"].dtype
+    if dtype not in _FINGERPRINTS:
+        raise AssetError(f"{origin}: holds {dtype}; wanted is torch.float32 or torch.float16")
+    recorded = _FINGERPRINTS[dtype].split()
+    for (name, found), wanted in zip(fingerprints(state).items(), recorded, strict=True):
         if found != wanted:
             raise AssetError(
                 f"{origin}: not the original VGG-16, or damaged: "
@@ -253,15 +257,19 @@ def _store(state: State, path: Path, *, source: str) -> None:
         raise _cache_error(error) from None
 
 
-def _cache_lock() -> FileLock:
-    folder = cache_folder()
+@contextmanager
+def _cache_lock() -> Iterator[None]:
+    """Let one process at a time write into the cache; make its folder if need be."""
+    lock = FileLock(cache_folder() / "vgg16.lock")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "vgg16.lock")
+        cache_folder().mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
         raise _cache_error(error) from None
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _cache_error(error: OSError) -> AssetError:

@@ -104,6 +104,14 @@ def test_other_weights_are_refused(empty_cache, monkeypatch, tmp_path):
         vgg16_weights()
 
 
+def test_another_number_format_is_named(good, empty_cache, monkeypatch, tmp_path):
+    brief = {name: tensor.bfloat16() for name, tensor in load_file(good).items()}
+    save_file(brief, tmp_path / "brief.safetensors")
+    monkeypatch.setenv("PERCEPTUAL_EDU_VGG16", str(tmp_path / "brief.safetensors"))
+    with pytest.raises(AssetError, match=r"holds torch\.bfloat16; wanted is torch\.float32"):
+        vgg16_weights()
+
+
 def test_a_chosen_file_that_is_missing_is_named(empty_cache, monkeypatch, tmp_path):
     monkeypatch.setenv("PERCEPTUAL_EDU_VGG16", str(tmp_path / "nowhere.pth"))
     with pytest.raises(AssetError, match=r"nowhere\.pth, which does not exist"):
