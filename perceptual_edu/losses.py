@@ -44,7 +44,8 @@ def gram_matrix(features: Tensor) -> Tensor:
               \phi_j(x)_{h, w, c} \, \phi_j(x)_{h, w, c'}
 
     Computed as psi psi^T / (C_j H_j W_j) with psi = phi_j(x) reshaped to C_j x H_j W_j, in
-    float32 at least (a sum of 65,536 products does not survive bfloat16).
+    float32 at least: float16 overflows in sums of tens of thousands of products, and bfloat16
+    rounds them to two or three digits (chapter 3).
 
     Parameters
     ----------

@@ -211,12 +211,10 @@ def _nested_stacks(
 ) -> ipywidgets.DOMWidget:
     """A stack per slider, each holding those of the next: links in the browser can only copy."""
     if len(place) == len(sliders):
-        picture = pictures[place]
         return ipywidgets.Image(
-            value=_jpeg(picture),
+            value=_jpeg(pictures[place]),
             format="jpeg",
-            width=picture.shape[-1],
-            layout={"flex": "0 0 auto", "max_width": "100%"},
+            layout={"width": "min(100%, 24rem)", "height": "auto", "flex": "0 0 auto"},
         )
     slider = sliders[len(place)]
     children = [_nested_stacks(pictures, sliders, (*place, i)) for i in range(len(slider.options))]
@@ -242,7 +240,9 @@ class _LiveGatys:
         self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
         self.bar = ipywidgets.IntProgress(max=steps, layout={"width": "8rem"})
         self.status = ipywidgets.Label()
-        self.picture = ipywidgets.Image(format="jpeg", layout={"display": "none"})
+        self.picture = ipywidgets.Image(
+            format="jpeg", layout={"display": "none", "width": "min(100%, 24rem)", "height": "auto"}
+        )
         self.start.on_click(lambda _: threading.Thread(target=self.run, daemon=True).start())
         self.stop.on_click(lambda _: self.stopped.set())
         self.stopped = threading.Event()
