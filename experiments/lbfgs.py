@@ -1,4 +1,4 @@
-"""How far L-BFGS gets in 300 evaluations of Gatys' objective, ours and SciPy's.
+"""How far L-BFGS gets in 300 evaluations of Gatys' objective: ours, SciPy's, and naive clamping.
 
     python experiments/lbfgs.py PHOTOGRAPH PAINTING [OUT.json]
 
@@ -21,6 +21,7 @@ from perceptual_edu import (
     STYLE_LAYERS,
     LossNetwork,
     PerceptualLoss,
+    Step,
     device,
     fast_dtype,
     load_image,
@@ -52,6 +53,8 @@ def main() -> None:
         "ours, from noise": lambda: optimize_image(fast, noise, steps=EVALUATIONS),
         "ours, from the photograph": lambda: optimize_image(fast, content, steps=EVALUATIONS),
         "SciPy's L-BFGS-B, from noise": lambda: scipy_lbfgsb(fast, noise, steps=EVALUATIONS),
+        "PyTorch's, clamped every 20, from noise": lambda: clamped_lbfgs(fast, noise, every=20),
+        "PyTorch's, clamped every time, from noise": lambda: clamped_lbfgs(fast, noise, every=1),
     }
     report = {
         "what": "Gatys' objective after so many evaluations, scored in float32",
@@ -79,6 +82,27 @@ def objective(content, painted, dtype: torch.dtype) -> PerceptualLoss:
         tv=SETTINGS["tv"],
     )
     return loss.set_content(content).set_style(painted)
+
+
+def clamped_lbfgs(loss: PerceptualLoss, start, every: int):
+    """PyTorch's L-BFGS, whose pixels are clamped behind its back after ``every`` iterations."""
+    x = start.clone().requires_grad_()
+    lbfgs = torch.optim.LBFGS([x], lr=1, max_iter=every, max_eval=every, history_size=20)
+    count = 0
+
+    def closure():
+        nonlocal count
+        count += 1
+        lbfgs.zero_grad()
+        total = loss(x).total
+        total.backward()
+        return total
+
+    while count < EVALUATIONS:
+        lbfgs.step(closure)
+        with torch.no_grad():
+            x.clamp_(0, 255)
+        yield Step(count, count, {}, x.detach().clone())
 
 
 def measure(run, exact: PerceptualLoss) -> dict:
