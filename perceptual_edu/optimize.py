@@ -1,10 +1,11 @@
 """Minimise a loss over the pixels of one image (section 3 of the paper; Gatys et al.).
 
 The paper's baseline is *projected* L-BFGS: pixels are clipped to [0, 255] at every iteration.
-How one clips matters, and chapter 2 shows it: clipping behind the optimiser's back spoils its
-picture of the curvature. Here the clip is part of the step. Pixels that stand at a bound and are
-pushed against it are held, the others take a quasi-Newton step, and the curvature is learned from
-where the clipped step really led (two-metric projection, Bertsekas 1982).
+How one clips matters, and chapter 2 shows it: clipping behind the optimiser's back feeds it steps
+that were not taken, and nothing stops the objective from rising. Here the clip is part of the
+step. Pixels that stand at a bound and are pushed against it are held, the others take a
+quasi-Newton step, and the curvature is learned from where the clipped step really led (two-metric
+projection, Bertsekas 1982).
 """
 
 from __future__ import annotations
