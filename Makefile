@@ -41,8 +41,9 @@ test: setup ## lint, unit tests, browser checks, every notebook at smoke scale
 	@$(BIN)/ruff format --check .
 	@PERCEPTUAL_EDU_SCALE=smoke $(BIN)/python -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider tests notebooks/
 
+# Containers and rented GPU machines often have only root, whom Jupyter refuses unless told.
 lab: setup ## open the chapters in JupyterLab
-	@$(BIN)/jupyter lab --notebook-dir=.
+	@$(BIN)/jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root)
 
 execute: setup ## re-run all notebooks, or one: make execute NOTEBOOK=notebooks/01_pixels.ipynb
 	@$(BIN)/python book/tools/execute.py $(if $(NOTEBOOK),$(NOTEBOOK),--all)
