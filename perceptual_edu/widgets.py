@@ -241,7 +241,9 @@ class _LiveGatys:
         self.bar = ipywidgets.IntProgress(max=steps, layout={"width": "8rem"})
         self.status = ipywidgets.Label()
         self.picture = ipywidgets.Image(
-            format="jpeg", layout={"display": "none", "width": "min(100%, 24rem)", "height": "auto"}
+            value=_jpeg(content),
+            format="jpeg",
+            layout={"display": "none", "width": "min(100%, 24rem)", "height": "auto"},
         )
         self.start.on_click(lambda _: threading.Thread(target=self.run, daemon=True).start())
         self.stop.on_click(lambda _: self.stopped.set())

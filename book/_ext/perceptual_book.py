@@ -1,9 +1,10 @@
-"""The book's small Sphinx extension: pages that ask no other host, and three mends.
+"""The book's small Sphinx extension: pages that ask no other host, and four mends.
 
 - Formulas and widgets use the scripts that book/tools/vendor.py fetched. Where they are missing,
   Sphinx's defaults (a public CDN) stay, and the build says so.
 - An inline script appears once on a page. Sphinx writes a script twice that an extension adds
   while the builder already exists, and a `const` that is declared twice is an error.
+- Labels of widgets are typeset by the pages' MathJax.
 - The docstring of a constant may contain a colon.
 - myst-nb's hidden cells know the `html` builder but not `singlehtml`, which borrows the visitors.
 """
@@ -19,6 +20,16 @@ logger = logging.getLogger(__name__)
 # Paths below _static/, as the pages ask for them.
 MATHJAX = "vendor/mathjax/es5/tex-chtml.js"
 WIDGETS = "vendor/html-manager/embed.js"
+
+# The widgets' manager typesets labels through MathJax 2's queue; the pages have MathJax 3.
+QUEUE_FOR_WIDGETS = """
+document.addEventListener("DOMContentLoaded", () => {
+  if (!window.MathJax || MathJax.Hub) return;
+  const typeset = (element) =>
+    MathJax.startup.promise.then(() => MathJax.typesetPromise([element]));
+  MathJax.Hub = { Queue: ([, , element]) => typeset(element) };
+});
+"""
 
 
 def use_vendored_scripts(app: Sphinx, config: Config) -> None:
@@ -79,6 +90,7 @@ def setup(app: Sphinx) -> dict:
     # Early, because myst-nb and sphinx.ext.mathjax read their settings at the same event.
     app.connect("config-inited", use_vendored_scripts, priority=100)
     app.connect("builder-inited", lend_html_visitors)
+    app.add_js_file(None, body=QUEUE_FOR_WIDGETS)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     app.connect("autodoc-process-docstring", remember_attribute_docstring, priority=400)
     app.connect("autodoc-process-docstring", restore_attribute_docstring, priority=600)
