@@ -3,7 +3,7 @@
 One environment variable, ``PERCEPTUAL_EDU_SCALE``, chooses between three sizes:
 
 * ``smoke``: seconds a notebook, to check that everything runs;
-* ``laptop``: a few minutes a notebook (the default without a CUDA device);
+* ``laptop``: minutes a notebook (the default without a CUDA device);
 * ``gpu``: the paper's settings (the default with one).
 """
 
