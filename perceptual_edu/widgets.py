@@ -214,7 +214,7 @@ def _nested_stacks(
         return ipywidgets.Image(
             value=_jpeg(pictures[place]),
             format="jpeg",
-            layout={"width": "min(100%, 24rem)", "height": "auto", "flex": "0 0 auto"},
+            layout={"width": "24rem", "max_width": "100%", "height": "auto", "flex": "0 0 auto"},
         )
     slider = sliders[len(place)]
     children = [_nested_stacks(pictures, sliders, (*place, i)) for i in range(len(slider.options))]
@@ -243,7 +243,7 @@ class _LiveGatys:
         self.picture = ipywidgets.Image(
             value=_jpeg(content),
             format="jpeg",
-            layout={"display": "none", "width": "min(100%, 24rem)", "height": "auto"},
+            layout={"display": "none", "width": "24rem", "max_width": "100%", "height": "auto"},
         )
         self.start.on_click(lambda _: threading.Thread(target=self.run, daemon=True).start())
         self.stop.on_click(lambda _: self.stopped.set())
