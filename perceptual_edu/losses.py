@@ -58,10 +58,31 @@ def gram_matrix(features: Tensor) -> Tensor:
         (B, C_j, C_j), symmetric, positive semi-definite.
     """
     channels, height, width = features.shape[1:]
-    psi = features.flatten(2)
-    if psi.dtype in (torch.bfloat16, torch.float16):
-        psi = psi.float()
-    return psi @ psi.transpose(1, 2) / (channels * height * width)
+    psi_t = features.permute(0, 2, 3, 1).flatten(1, 2)  # psi^T; no copy if channels_last
+    return _SelfProduct.apply(psi_t) / (channels * height * width)
+
+
+class _SelfProduct(torch.autograd.Function):
+    """psi psi^T from psi^T (B, N, C), in float32 at least.
+
+    G is symmetric in psi, so its gradient is one matrix product, where autograd would make two;
+    and psi's own number format is good enough for it.
+    """
+
+    @staticmethod
+    def forward(psi_t: Tensor) -> Tensor:
+        if psi_t.dtype in (torch.bfloat16, torch.float16):
+            psi_t = psi_t.float()
+        return psi_t.transpose(1, 2) @ psi_t
+
+    @staticmethod
+    def setup_context(ctx, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (psi_t,) = ctx.saved_tensors
+        return psi_t @ (gradient + gradient.transpose(1, 2)).to(psi_t.dtype)
 
 
 def style_loss(gram: Tensor, target: Tensor, *, mean: bool = False) -> Tensor:
