@@ -1,0 +1,309 @@
+"""f_W: the feed-forward image transformation networks (section 3.1 and the supplement).
+
+A network takes and returns images (B, 3, H, W), RGB, in [0, 255]. In the authors' notation,
+``c9s1-32`` is a 9x9 convolution with 32 filters and stride 1, ``d64`` a 3x3 convolution with 64
+filters that halves the picture, ``R128`` a residual block of two 3x3 convolutions with 128 filters,
+``u64`` a 3x3 convolution that doubles the picture. Normalisation and ReLU follow every convolution
+but the last one; the last goes through a scaled tanh.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .files import written_atomically
+
+NORMS = ("instance", "batch")
+UPSAMPLINGS = ("resize", "transposed")
+PADDINGS = ("reflection", "zero", "start")
+START_PADDING = 40  # five residual blocks lose 2 pixels a side each, at a quarter of the size
+
+
+class NetworkError(Exception):
+    """A file is not a trained network of this library, or not one that fits here."""
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance normalisation (Ulyanov et al. 2016): each channel of each image by itself.
+
+    The statistics are always those of the image at hand, in training and afterwards, and are
+    computed in float32 whatever the number format of the picture.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if _is_channels_last(x):  # PyTorch forgets it here, and the next convolution would pay
+            # For a single image, PyTorch's backward pass takes a channels_last gradient for a
+            # contiguous one and returns nonsense (seen in 2.14 on the CPU).
+            if y.requires_grad:
+                y.register_hook(torch.Tensor.contiguous)
+            y = y.contiguous(memory_format=torch.channels_last)
+        return y
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return x.is_contiguous(memory_format=torch.channels_last)
+
+
+class ConvBlock(nn.Module):
+    """Padding, perhaps upsampling, a convolution, normalisation, perhaps ReLU.
+
+    Parameters
+    ----------
+    c_in, c_out, kernel, stride
+        Of the convolution. A stride of 1/2 doubles the picture.
+    norm
+        One of :data:`NORMS`, or None.
+    upsampling
+        How a stride of 1/2 is made: ``"resize"`` copies each pixel to 2x2 and convolves;
+        ``"transposed"`` is the paper's fractionally strided convolution.
+    padding
+        ``"reflection"``, ``"zero"``, or ``"valid"`` for none.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        stride: float = 1,
+        *,
+        norm: str | None = "instance",
+        relu: bool = True,
+        upsampling: str = "resize",
+        padding: str = "reflection",
+    ) -> None:
+        super().__init__()
+        self.enlarge = 2 if stride == 0.5 and upsampling == "resize" else 1
+        self.reflect = kernel // 2 if padding == "reflection" else 0
+        zeros = kernel // 2 if padding == "zero" else 0
+        if stride == 0.5 and upsampling == "transposed":
+            self.reflect = 0  # a transposed convolution makes its own border
+            self.conv = nn.ConvTranspose2d(c_in, c_out, kernel, 2, padding=1, output_padding=1)
+        else:
+            self.conv = nn.Conv2d(c_in, c_out, kernel, max(1, int(stride)), padding=zeros)
+        makers = {"instance": InstanceNorm, "batch": nn.BatchNorm2d, None: lambda _: None}
+        self.norm = makers[norm](c_out)
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.enlarge > 1:
+            x = F.interpolate(x, scale_factor=self.enlarge, mode="nearest")
+        if self.reflect:
+            x = F.pad(x, (self.reflect,) * 4, mode="reflect")
+        x = self.conv(x)
+        if self.norm is not None:
+            x = self.norm(x)
+        return F.relu(x) if self.relu else x
+
+
+class ResidualBlock(nn.Module):
+    """conv-norm-ReLU-conv-norm plus the input, and no ReLU after the sum (Gross & Wilber 2016).
+
+    With valid convolutions the result is 2 pixels smaller on each side, and so the input is
+    cropped before it is added.
+    """
+
+    def __init__(self, channels: int, *, norm: str | None, padding: str) -> None:
+        super().__init__()
+        self.first = ConvBlock(channels, channels, 3, norm=norm, padding=padding)
+        self.second = ConvBlock(channels, channels, 3, norm=norm, relu=False, padding=padding)
+        self.crop = 2 if padding == "valid" else 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        change = self.second(self.first(x))
+        c = self.crop
+        return (x[:, :, c:-c, c:-c] if c else x) + change
+
+
+class StyleNet(nn.Module):
+    """The style transfer network: c9s1-32, d64, d128, R128 x5, u64, u32, c9s1-3.
+
+    The defaults are what we recommend and what gives no artefacts (chapter 5 shows why);
+    :meth:`paper` is the network of the paper's supplement.
+
+    Parameters
+    ----------
+    width
+        Filters of the first layer: 32 in the paper, 16 in most networks that its authors released.
+    norm
+        ``"instance"``, or ``"batch"`` as in the paper.
+    upsampling
+        ``"resize"``, or ``"transposed"`` as in the paper.
+    padding
+        ``"reflection"`` or ``"zero"`` for every convolution, or ``"start"`` as in the paper: 40
+        reflected pixels at the start, unpadded residual blocks that eat them up again, and zeros
+        for the other convolutions.
+
+    Examples
+    --------
+    >>> StyleNet(width=16)
+    StyleNet(c9s1-16,d32,d64,R64x5,u32,u16,c9s1-3: instance norm, resize upsampling, ...)
+    >>> StyleNet()(image).shape == image.shape
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 32,
+        norm: str = "instance",
+        upsampling: str = "resize",
+        padding: str = "reflection",
+    ) -> None:
+        super().__init__()
+        _check_choice("norm", norm, NORMS)
+        _check_choice("upsampling", upsampling, UPSAMPLINGS)
+        _check_choice("padding", padding, PADDINGS)
+        if width < 1:
+            raise ValueError(f"width is {width}; wanted is at least 1")
+        self.config = dict(width=width, norm=norm, upsampling=upsampling, padding=padding)
+        inner = "valid" if padding == "start" else padding
+        outer = "zero" if padding == "start" else padding
+        how = dict(norm=norm, upsampling=upsampling, padding=outer)
+        w = width
+        self.layers = nn.Sequential(
+            ConvBlock(3, w, 9, **how),
+            ConvBlock(w, 2 * w, 3, stride=2, **how),
+            ConvBlock(2 * w, 4 * w, 3, stride=2, **how),
+            *(ResidualBlock(4 * w, norm=norm, padding=inner) for _ in range(5)),
+            ConvBlock(4 * w, 2 * w, 3, stride=0.5, **how),
+            ConvBlock(2 * w, w, 3, stride=0.5, **how),
+            ConvBlock(w, 3, 9, norm=None, relu=False, padding=outer),
+        )
+
+    @classmethod
+    def paper(cls, *, width: int = 32, norm: str = "batch") -> StyleNet:
+        """The network of the supplement, or, with ``norm="instance"``, of the released code."""
+        return cls(width=width, norm=norm, upsampling="transposed", padding="start")
+
+    @property
+    def smallest(self) -> int:
+        """The smallest height and width of a picture, in pixels."""
+        # Reflection needs more pixels than it adds; a 2x2 map is the least it can pad by one.
+        return START_PADDING + 4 if self.config["padding"] == "start" else 8
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Transform images (B, 3, H, W) in [0, 255] of any size; the result has the same size.
+
+        Raises
+        ------
+        ValueError
+            If an image is smaller than :attr:`smallest` or not (B, 3, H, W).
+        """
+        _check_image(image, self.smallest)
+        height, width = image.shape[2:]
+        start = START_PADDING if self.config["padding"] == "start" else 0
+        # Halving twice and doubling twice only gives back a size that is a multiple of 4.
+        margins = (start, start + -width % 4, start, start + -height % 4)
+        x = image / 127.5 - 1  # so that zero padding is grey, not black
+        if any(margins):
+            x = F.pad(x, margins, mode="reflect")
+        x = self.layers(x)[:, :, :height, :width]
+        return scaled_tanh(x)
+
+    def __repr__(self) -> str:
+        w, chosen = self.config["width"], self.config
+        layers = f"c9s1-{w},d{2 * w},d{4 * w},R{4 * w}x5,u{2 * w},u{w},c9s1-3"
+        choices = ", ".join(f"{chosen[k]} {k}" for k in ("norm", "upsampling", "padding"))
+        parameters = sum(p.numel() for p in self.parameters())
+        return f"StyleNet({layers}: {choices}; {parameters:,} parameters)"
+
+
+def scaled_tanh(x: Tensor) -> Tensor:
+    """Any number to the range of a pixel: 127.5 (1 + tanh x), float32 in [0, 255]."""
+    return 127.5 * (1 + torch.tanh(x.float()))
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; wanted is one of {', '.join(choices)}")
+
+
+def _check_image(image: Tensor, smallest: int) -> None:
+    if image.ndim != 4 or image.shape[1] != 3:
+        raise ValueError(f"an image is (B, 3, H, W), not {tuple(image.shape)}")
+    height, width = image.shape[2:]
+    if min(height, width) < smallest:
+        raise ValueError(
+            f"a picture of {width} x {height} pixels is too small for this network, "
+            f"which needs at least {smallest} x {smallest}"
+        )
+
+
+# ---------------------------------------------------------------- files
+
+_NETWORKS = {"StyleNet": StyleNet}
+
+
+def save_network(network: nn.Module, path: str | Path, card: Mapping | None = None) -> None:
+    """Write a network as safetensors in half precision, with its card as a JSON header.
+
+    Parameters
+    ----------
+    network
+        A :class:`StyleNet`.
+    path
+        The file; written beside it first and renamed, so that it is never half there.
+    card
+        What is to be known about the network (recipe, photographs, steps, hardware, losses ...):
+        anything that JSON holds.
+    """
+    state = {
+        name: (t.half() if t.is_floating_point() else t).cpu().contiguous()
+        for name, t in network.state_dict().items()
+    }
+    architecture = {"class": type(network).__name__, **network.config}
+    header = {"architecture": json.dumps(architecture), "card": json.dumps(dict(card or {}))}
+    with written_atomically(Path(path)) as temporary:
+        save_file(state, temporary, header)
+
+
+def load_network(path: str | Path) -> nn.Module:
+    """Read a network that :func:`save_network` wrote, in float32 and ready to be applied.
+
+    Raises
+    ------
+    NetworkError
+        If the file is missing, unreadable, or not a network of this library.
+    """
+    architecture = _header(path)["architecture"]
+    kind = _NETWORKS.get(architecture.pop("class", None))
+    if kind is None:
+        raise NetworkError(
+            f"{path}: not a network of this library; there are: {', '.join(_NETWORKS)}"
+        )
+    try:
+        network = kind(**architecture)
+        network.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise NetworkError(f"{path}: its weights do not fit its architecture ({reason})") from None
+    return network.eval().to(memory_format=torch.channels_last)
+
+
+def read_card(path: str | Path) -> dict:
+    """The card of a network's file: how it was trained. Errors as :func:`load_network`."""
+    return _header(path)["card"]
+
+
+def _header(path: str | Path) -> dict[str, dict]:
+    if not Path(path).is_file():
+        raise NetworkError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+        return {part: json.loads(header[part]) for part in ("architecture", "card")}
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise NetworkError(f"{path}: not a trained network of this library ({error})") from None

@@ -1,0 +1,239 @@
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from perceptual_edu import networks
+from perceptual_edu.networks import (
+    InstanceNorm,
+    NetworkError,
+    StyleNet,
+    load_network,
+    read_card,
+    save_network,
+)
+
+
+def with_random_norms(network):
+    """Trained networks have no gains of 1 and shifts of 0, behind which errors could hide."""
+    for name, values in network.named_parameters():
+        if ".norm." in name:
+            torch.nn.init.normal_(values, mean=0.5, std=0.5)
+    for values in network.buffers():
+        if values.is_floating_point():
+            torch.nn.init.uniform_(values, 0.5, 1.5)
+    return network.eval()
+
+
+def picture(height, width):
+    return 255 * torch.rand(1, 3, height, width)
+
+
+@pytest.mark.parametrize(("width", "parameters"), [(32, 1_679_235), (16, 424_899)])
+@pytest.mark.parametrize("make", [StyleNet, StyleNet.paper])
+def test_the_numbers_of_parameters_are_the_published_ones(make, width, parameters):
+    network = make(width=width)
+    assert sum(p.numel() for p in network.parameters()) == parameters
+    assert f"{parameters:,}" in repr(network)
+
+
+def test_repr_reads_like_the_authors_notation():
+    assert "c9s1-32,d64,d128,R128x5,u64,u32,c9s1-3" in repr(StyleNet())
+
+
+@pytest.mark.parametrize("more", [(0, 1), (22, 9), (2, 3)])
+@pytest.mark.parametrize("upsampling", networks.UPSAMPLINGS)
+@pytest.mark.parametrize("padding", networks.PADDINGS)
+def test_a_picture_comes_back_at_its_own_size(more, upsampling, padding):
+    network = StyleNet(width=2, upsampling=upsampling, padding=padding).eval()
+    size = tuple(network.smallest + m for m in more)
+    with torch.no_grad():
+        styled = network(picture(*size))
+    assert styled.shape == (1, 3, *size)
+    assert styled.dtype == torch.float32
+    assert 0 <= styled.min() <= styled.max() <= 255
+
+
+@pytest.mark.parametrize("padding", networks.PADDINGS)
+def test_the_smallest_picture_works_and_a_smaller_one_is_refused(padding):
+    network = StyleNet(width=2, padding=padding).eval()
+    least = network.smallest
+    with torch.no_grad():
+        assert network(picture(least, least)).isfinite().all()
+        with pytest.raises(ValueError, match=f"a picture of 90 x {least - 1} pixels is too small"):
+            network(picture(least - 1, 90))
+
+
+def test_what_is_not_an_image_is_refused():
+    with pytest.raises(ValueError, match=r"an image is \(B, 3, H, W\), not \(3, 64, 64\)"):
+        StyleNet(width=2)(torch.zeros(3, 64, 64))
+
+
+@pytest.mark.parametrize(
+    "wrong", [dict(norm="layer"), dict(upsampling="bicubic"), dict(padding="same"), dict(width=0)]
+)
+def test_unknown_choices_are_refused_and_the_known_ones_named(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"{name} is .*; wanted is"):
+        StyleNet(**wrong)
+
+
+def test_the_layers_of_the_papers_network_have_the_papers_sizes():
+    sizes = []
+    network = StyleNet.paper(width=2).eval()
+    for layer in network.layers:
+        layer.register_forward_hook(lambda layer, x, y: sizes.append(y.shape[2]))
+    with torch.no_grad():
+        network(picture(256, 256))
+    assert sizes == [336, 168, 84, 80, 76, 72, 68, 64, 128, 256, 256]
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_the_papers_network_written_down_plainly_gives_the_same_picture(norm):
+    network = with_random_norms(StyleNet.paper(width=3, norm=norm))
+    values = iter(network.state_dict().values())
+    image = picture(64, 72)
+
+    def take(n):
+        return [next(values) for _ in range(n)]
+
+    def normalised(x):
+        if norm == "instance":
+            return F.instance_norm(x, None, None, *take(2))
+        gain, shift, mean, variance, _ = take(5)
+        return F.batch_norm(x, mean, variance, gain, shift)
+
+    with torch.no_grad():
+        x = F.pad(image / 127.5 - 1, (40, 40, 40, 40), mode="reflect")
+        x = F.relu(normalised(F.conv2d(x, *take(2), padding=4)))
+        x = F.relu(normalised(F.conv2d(x, *take(2), stride=2, padding=1)))
+        x = F.relu(normalised(F.conv2d(x, *take(2), stride=2, padding=1)))
+        for _ in range(5):
+            y = F.relu(normalised(F.conv2d(x, *take(2))))
+            y = normalised(F.conv2d(y, *take(2)))
+            x = y + x[:, :, 2:-2, 2:-2]
+        for _ in range(2):
+            how = dict(stride=2, padding=1, output_padding=1)
+            x = F.relu(normalised(F.conv_transpose2d(x, *take(2), **how)))
+        x = F.conv2d(x, *take(2), padding=4)
+        expected = 127.5 + 127.5 * torch.tanh(x)
+        assert next(values, None) is None
+        torch.testing.assert_close(network(image), expected, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_instance_normalisation_is_pytorchs_and_keeps_the_layout(layout):
+    x = (3 + 2 * torch.randn(2, 5, 9, 11)).to(memory_format=layout)
+    norm = InstanceNorm(5)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    expected = F.instance_norm(x, weight=norm.weight, bias=norm.bias)
+    torch.testing.assert_close(norm(x), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(norm.eval()(x), expected, atol=1e-5, rtol=1e-5)
+    assert norm(x).is_contiguous(memory_format=layout)
+
+
+def test_one_image_of_a_batch_does_not_change_another():
+    network = with_random_norms(StyleNet(width=2))
+    a, b = picture(40, 40), picture(40, 40)
+    with torch.no_grad():
+        torch.testing.assert_close(network(torch.cat([a, b]))[:1], network(a), atol=0.01, rtol=0)
+
+
+# ---------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize(
+    "network",
+    [StyleNet(width=2), StyleNet.paper(width=2), StyleNet(width=3, padding="zero", norm="batch")],
+    ids=["ours", "paper", "batch"],
+)
+def test_a_saved_network_comes_back_in_half_precision(tmp_path, network):
+    path = tmp_path / "network.safetensors"
+    save_network(with_random_norms(network), path, {"steps": 3, "losses": {"style": 0.5}})
+    loaded = load_network(path)
+    assert loaded.config == network.config
+    assert not loaded.training
+    for name, values in network.state_dict().items():
+        found = loaded.state_dict()[name]
+        assert found.dtype == (torch.float32 if values.is_floating_point() else values.dtype)
+        torch.testing.assert_close(found, values.half().float().to(found.dtype), atol=0, rtol=0)
+    assert read_card(path) == {"steps": 3, "losses": {"style": 0.5}}
+    count = sum(values.numel() for values in network.state_dict().values())
+    assert path.stat().st_size < 2 * count + 10_000
+
+
+def test_a_network_without_a_card_has_an_empty_one(tmp_path):
+    save_network(StyleNet(width=1), tmp_path / "n.safetensors")
+    assert read_card(tmp_path / "n.safetensors") == {}
+
+
+def _missing(path):
+    pass
+
+
+def _text(path):
+    path.write_text("not a network")
+
+
+def _empty(path):
+    path.touch()
+
+
+def _truncated(path):
+    save_network(StyleNet(width=2), path)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _foreign(path):
+    save_file({"weight": torch.zeros(3)}, path)
+
+
+def _another_class(path):
+    header = {"architecture": json.dumps({"class": "Other"}), "card": "{}"}
+    save_file({"weight": torch.zeros(3)}, path, header)
+
+
+def _other_weights(path):
+    architecture = {"class": "StyleNet", **StyleNet(width=2).config}
+    header = {"architecture": json.dumps(architecture), "card": "{}"}
+    save_file({"weight": torch.zeros(3)}, path, header)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_missing, "no such file"),
+        (_text, "not a trained network of this library"),
+        (_empty, "not a trained network of this library"),
+        (_truncated, "not a trained network of this library"),
+        (_foreign, "not a trained network of this library"),
+        (_another_class, "not a network of this library"),
+        (_other_weights, "its weights do not fit its architecture"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_it(tmp_path, make, words):
+    path = tmp_path / "wrong.safetensors"
+    make(path)
+    with pytest.raises(NetworkError) as caught:
+        load_network(path)
+    assert str(caught.value).startswith(f"{path}: {words}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_save_that_is_killed_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "network.safetensors"
+    save_network(StyleNet(width=2), path)
+    before = path.read_bytes()
+
+    def killed(state, temporary, header):
+        temporary.write_bytes(b"half a file")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(networks, "save_file", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_network(StyleNet(width=2), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
