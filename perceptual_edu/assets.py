@@ -73,6 +73,13 @@ def checkpoint(name: str) -> Path:
     return _bundled("checkpoints", name)
 
 
+def file_or_bundled(name: str | Path, bundled: Callable[[str], Path]) -> Path:
+    """The file of this name, or else what ``bundled`` (:func:`photo`, :func:`style`,
+    :func:`checkpoint`) knows by it. A name with a suffix is always a file's."""
+    path = Path(name).expanduser()
+    return path if path.exists() or path.suffix else bundled(str(name))
+
+
 def photos() -> list[Path]:
     """All bundled photographs, in the order of their names."""
     return _bundled_files("photos")

@@ -1,0 +1,478 @@
+"""Minimise a loss over the weights of a network (section 3 of the paper).
+
+A recipe says what is trained and towards what; :func:`train` is the one loop that does it:
+photographs in, network, loss, gradient, Adam. It is a generator: whoever runs it decides what to
+plot, when to look and when to stop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from .assets import file_or_bundled, style
+from .files import written_atomically
+from .images import load_image
+from .loss_network import LossNetwork
+from .losses import CONTENT_LAYER, STYLE_LAYERS, LossTerms, PerceptualLoss
+from .networks import StyleNet, load_network, read_card, save_network
+from .photobank import PhotoBank, is_pack
+from .scale import device, fast_dtype, hardware
+
+
+class TrainingError(Exception):
+    """Training cannot begin or go on; the message says why and what to do."""
+
+
+# ---------------------------------------------------------------- what to train
+
+
+@dataclass(frozen=True)
+class StyleRecipe:
+    """A style network, with the paper's numbers and the released code's weights as defaults."""
+
+    style: str
+    """The style picture: a file, or a bundled style's name."""
+    style_size: int = 256
+    """Its longer side in pixels. It sets the size of the brush strokes."""
+    width: int = 32
+    """Filters of the first layer; 16 is what most released networks have."""
+    norm: str = "instance"
+    """``"instance"``, or ``"batch"`` as in the paper."""
+    upsampling: str = "resize"
+    """``"resize"``, or ``"transposed"`` as in the paper."""
+    padding: str = "reflection"
+    """``"reflection"``, ``"zero"``, or ``"start"`` as in the paper."""
+    content_layer: str = CONTENT_LAYER
+    """Where content is compared."""
+    content_weight: float = 1.0
+    """lambda_c."""
+    style_layers: tuple[str, ...] = STYLE_LAYERS
+    """Where Gram matrices are compared."""
+    style_weight: float = 5.0
+    """lambda_s, for each style layer (mean-squared Gram matrices, as in the released code)."""
+    tv: float = 1e-6
+    """lambda_TV."""
+    size: int = 256
+    """Width and height of the training crops, pixels."""
+    batch: int = 4
+    """Photographs a step (over all processes)."""
+    steps: int = 40_000
+    """Iterations; 40,000 batches of 4 are about two passes over COCO 2014."""
+    learning_rate: float = 1e-3
+    """Of Adam, constant in the paper."""
+    cooldown: float = 0.0
+    """The last part of the steps, 0 to 1, over which the learning rate falls to zero."""
+    start_from: str | None = None
+    """A trained network's file to go on from, instead of random weights."""
+    seed: int = 0
+    """Of the first weights and of the order of the photographs."""
+
+    def network(self) -> nn.Module:
+        """The network with its first weights."""
+        if self.start_from:
+            return load_network(self.start_from)
+        torch.manual_seed(self.seed)
+        return StyleNet(
+            width=self.width, norm=self.norm, upsampling=self.upsampling, padding=self.padding
+        )
+
+    def objective(self, phi: LossNetwork) -> Callable[[nn.Module, Tensor], LossTerms]:
+        """Equation 5 as a function of the network and a batch of photographs."""
+        loss = PerceptualLoss(
+            phi,
+            content={self.content_layer: self.content_weight} if self.content_weight else {},
+            style=dict.fromkeys(self.style_layers, self.style_weight) if self.style_weight else {},
+            tv=self.tv,
+        )
+        picture = load_image(file_or_bundled(self.style, style), long_side=self.style_size)
+        loss.set_style(picture.to(phi.mean_bgr.device))
+
+        def compare(network: nn.Module, photographs: Tensor) -> LossTerms:
+            return loss.set_content(photographs)(network(photographs))
+
+        return compare
+
+
+# ---------------------------------------------------------------- how fast
+
+
+@dataclass(frozen=True)
+class Switches:
+    """What makes training faster without changing what is trained. Chapter 6 measures each."""
+
+    bfloat16: bool = True
+    """Convolutions in bfloat16 where the hardware multiplies it natively; weights in float32."""
+    channels_last: bool = True
+    """A pixel's channels side by side in memory."""
+    fused_adam: bool = True
+    """One kernel for the whole update instead of several a parameter."""
+    compiled: bool = False
+    """``torch.compile``: a minute or two to compile, then faster. Needs a C++ compiler."""
+    cuda_graph: bool = False
+    """Record a step once and replay it: no time between kernels. CUDA, one process only."""
+    tf32: bool = True
+    """Let a GPU round float32 factors to 10 bits of mantissa in products."""
+
+    @classmethod
+    def plain(cls) -> Switches:
+        """All off: PyTorch as it comes."""
+        return cls(*[False] * len(dataclasses.fields(cls)))
+
+
+# ---------------------------------------------------------------- the loop
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """One step of a training.
+
+    Attributes
+    ----------
+    step
+        Steps done so far, counting from 1.
+    terms
+        Loss terms of the step's batch, before its update (scalar tensors; ``terms.floats()``
+        waits for the device).
+    network
+        The network being trained, in training mode; not a copy.
+    waited
+        Seconds that the step waited for its photographs.
+    """
+
+    step: int
+    terms: LossTerms
+    network: nn.Module
+    waited: float
+
+
+def train(
+    recipe: StyleRecipe,
+    photographs: str | Path | PhotoBank,
+    out: str | Path | None = None,
+    *,
+    save_every: int = 500,
+    switches: Switches | None = None,
+    phi: LossNetwork | None = None,
+) -> Iterator[TrainingStep]:
+    """Train a network, one step at a time.
+
+    With ``out``, network and training state are saved every so often and at the end. Killed at any
+    moment and called again with the same arguments, training goes on from the last save, and on a
+    CPU the result is bit for bit that of an uninterrupted run. If the training is complete, nothing
+    is yielded.
+
+    Under ``torchrun`` every process takes its part of each batch.
+
+    Parameters
+    ----------
+    recipe
+        What to train.
+    photographs
+        A packed file, a folder of photographs, or a :class:`~perceptual_edu.photobank.PhotoBank` of
+        the recipe's size and batch.
+    out
+        The network's file, ``.safetensors``. The training state lies beside it, ``.training.pt``,
+        while training is under way.
+    save_every
+        Steps between two saves.
+    switches
+        What makes it fast; by default what helps on this device.
+    phi
+        The loss network, if there is one already.
+
+    Yields
+    ------
+    TrainingStep
+        After each step.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is not finite, if the file belongs to another recipe or other photographs, or
+        if it cannot be written.
+    """
+    run = _Run(recipe, photographs, Path(out) if out else None, switches or Switches(), phi)
+    return run.go(save_every)
+
+
+class _Run:
+    """A training under way: everything that a step changes, and how it is kept."""
+
+    def __init__(
+        self,
+        recipe: StyleRecipe,
+        photographs: str | Path | PhotoBank,
+        out: Path | None,
+        switches: Switches,
+        phi: LossNetwork | None,
+    ) -> None:
+        self.rank, self.world = _processes()
+        self.recipe, self.out, self.switches = recipe, out, switches
+        self.where = where = device()
+        self.bank = _bank(photographs, recipe, where)
+        self.network = recipe.network().to(where).train()
+        self.half = switches.bfloat16 and fast_dtype() == torch.bfloat16
+        phi = phi or LossNetwork(dtype=torch.bfloat16 if self.half else torch.float32)
+        self.objective = recipe.objective(phi.to(where))
+        if switches.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        self.graph = _Graph() if switches.cuda_graph and where.type == "cuda" else None
+        rate = recipe.learning_rate
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(),
+            lr=torch.tensor(rate, device=where) if self.graph else rate,
+            fused=switches.fused_adam or None,
+            capturable=self.graph is not None,
+        )
+        self.step, self.seconds = 0, 0.0
+        self.curve: list[list[float]] = []  # step and mean terms, about a hundred times
+        self.block = torch.zeros(len(_TERMS) + 1, device=where)  # sums of terms, and how many
+        self._restore()
+        model = self.network
+        if self.world > 1:
+            model = nn.parallel.DistributedDataParallel(model)
+        self.model = torch.compile(model) if switches.compiled else model
+        if where.type == "cuda" and switches.tf32:
+            torch.set_float32_matmul_precision("high")
+
+    # ------------------------------------------------------------ stepping
+
+    def go(self, save_every: int) -> Iterator[TrainingStep]:
+        steps, begin = self.recipe.steps, time.perf_counter() - self.seconds
+        batches = self.bank.batches(self.step, steps - self.step, rank=self.rank, world=self.world)
+        try:
+            while self.step < steps:
+                asked = time.perf_counter()
+                batch = next(batches)
+                waited = time.perf_counter() - asked
+                self._set_learning_rate()
+                terms = self.graph.run(self, batch) if self.graph else self.update(batch)
+                self.step += 1
+                self.seconds = time.perf_counter() - begin
+                self._record(terms)
+                if self.step % save_every == 0 or self.step == steps:
+                    self._save()
+                yield TrainingStep(self.step, terms, self.network, waited)
+        except GeneratorExit:  # stopped between two steps: keep what there is
+            self._save()
+            raise
+        finally:
+            batches.close()
+            if self.world > 1:
+                dist.destroy_process_group()
+
+    def update(self, batch: Tensor) -> LossTerms:
+        """One step: network, loss, gradient, Adam."""
+        self.optimizer.zero_grad()
+        terms = self.objective(self._apply, batch)
+        terms.total.backward()
+        self.optimizer.step()
+        return LossTerms(*(getattr(terms, name).detach() for name in _TERMS))
+
+    def _apply(self, photographs: Tensor) -> Tensor:
+        # Only f_W: the losses compute in float32.
+        with torch.autocast(self.where.type, torch.bfloat16, enabled=self.half):
+            return self.model(photographs)
+
+    def _set_learning_rate(self) -> None:
+        left = 1 - self.step / self.recipe.steps
+        factor = min(1.0, left / self.recipe.cooldown) if self.recipe.cooldown else 1.0
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(self.recipe.learning_rate * factor)
+            else:
+                group["lr"] = self.recipe.learning_rate * factor
+
+    def _record(self, terms: LossTerms) -> None:
+        values = torch.stack([getattr(terms, name) for name in _TERMS])
+        if self.world > 1:
+            dist.all_reduce(values, dist.ReduceOp.SUM)
+            values /= self.world
+        self.block[:-1] += values
+        self.block[-1] += 1
+        # Asking a GPU for a number makes it wait, so there it is asked only now and then.
+        if self.where.type != "cuda" or self.step % 50 == 0:
+            self._check_finite(values)
+        if self.step % max(1, self.recipe.steps // 100) == 0 or self.step == self.recipe.steps:
+            self._check_finite(self.block[:-1])
+            means = (self.block[:-1] / self.block[-1]).tolist()
+            self.curve.append([self.step, *means])
+            self.block.zero_()
+
+    def _check_finite(self, values: Tensor) -> None:
+        for name, value in zip(_TERMS, values.tolist(), strict=True):
+            if value - value != 0:  # infinity or not a number
+                self._stop_at_nonsense(f"the {name} loss is {value}")
+
+    def _stop_at_nonsense(self, what: str) -> None:
+        kept = f"; {self.out} is as it was at the last save" if self.out else ""
+        raise TrainingError(
+            f"step {self.step}: {what}. Try a lower learning rate than "
+            f"{self.recipe.learning_rate:g} or smaller weights, or bfloat16 off{kept}"
+        )
+
+    # ------------------------------------------------------------ keeping
+
+    @property
+    def _state_file(self) -> Path:
+        return self.out.with_suffix(".training.pt")
+
+    def _save(self) -> None:
+        """The state first, then the network: if only the state is new, nothing is lost."""
+        if self.out is None or self.rank != 0 or self.step == 0:
+            return
+        # In half precision, in which networks are kept, 65,504 is the largest number.
+        if not all(p.half().isfinite().all() for p in self.network.parameters()):
+            self._stop_at_nonsense("a weight is not finite")
+        state = {
+            "recipe": json.dumps(_as_json(self.recipe)),
+            "photographs": self.bank.digest,
+            "step": self.step,
+            "seconds": self.seconds,
+            "curve": self.curve,
+            "block": self.block.cpu(),
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        try:
+            with written_atomically(self._state_file) as temporary:
+                torch.save(state, temporary)
+            save_network(self.network, self.out, self._card())
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise TrainingError(
+                f"step {self.step}: {self.out} cannot be written ({error}); what was saved before "
+                "is intact: make room and run the same command to go on from there"
+            ) from None
+        if self.step == self.recipe.steps:
+            self._state_file.unlink()
+
+    def _card(self) -> dict:
+        return {
+            "recipe": _as_json(self.recipe),
+            "photographs": {
+                "name": self.bank.name, "count": len(self.bank), "digest": self.bank.digest
+            },
+            "steps": self.step,
+            "seconds": round(self.seconds, 1),
+            "hardware": hardware() + (f", {self.world} processes" if self.world > 1 else ""),
+            "losses": dict(zip(_TERMS, self.curve[-1][1:], strict=True)) if self.curve else {},
+            "curve": [[round(value, 1) for value in row] for row in self.curve],
+            "versions": {"perceptual_edu": version("perceptual_edu"), "torch": torch.__version__},
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "before": read_card(self.recipe.start_from) if self.recipe.start_from else None,
+        }  # fmt: skip
+
+    def _restore(self) -> None:
+        if self.out is None:
+            return
+        check_out(self.out)
+        if self._state_file.exists():
+            self._load_state()
+        elif self.out.exists():
+            self._check_same(read_card(self.out), self.out)
+            self.step = self.recipe.steps  # trained to the end already
+
+    def _load_state(self) -> None:
+        path = self._state_file
+        try:
+            state = torch.load(path, map_location=self.where, weights_only=True)
+            found = {"recipe": json.loads(state["recipe"]), "photographs": state["photographs"]}
+        except Exception as error:  # torch.load raises anything
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise TrainingError(f"{path}: damaged ({reason}); delete it to begin anew") from None
+        self._check_same(found, path)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds, self.curve = state["step"], state["seconds"], state["curve"]
+        self.block = state["block"].to(self.where)
+
+    def _check_same(self, found: dict, path: Path) -> None:
+        """Refuse to go on from, or to overwrite, what was trained in another way."""
+        advice = f"give another name than {self.out}, or delete {path} to begin anew"
+        wanted, recipe = _as_json(self.recipe), found.get("recipe", {})
+        for field in wanted:
+            if recipe.get(field) != wanted[field]:
+                raise TrainingError(
+                    f"{path} was trained with {field} {recipe.get(field)!r}, "
+                    f"not {wanted[field]!r}: {advice}"
+                )
+        photographs = found.get("photographs")
+        digest = photographs.get("digest") if isinstance(photographs, dict) else photographs
+        if digest != self.bank.digest:
+            raise TrainingError(f"{path} was trained with other photographs: {advice}")
+
+
+_TERMS = tuple(field.name for field in dataclasses.fields(LossTerms))
+
+
+class _Graph:
+    """A CUDA graph of one step: recorded once, then replayed without any work of Python's."""
+
+    def __init__(self) -> None:
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.steps = 0
+
+    def run(self, run: _Run, batch: Tensor) -> LossTerms:
+        self.steps += 1
+        if self.steps <= 3:  # libraries choose their kernels first; real steps, on another stream
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                terms = run.update(batch)
+            torch.cuda.current_stream().wait_stream(stream)
+            return terms
+        if self.graph is None:
+            self.batch, self.graph = batch.clone(), torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.terms = run.update(self.batch)
+        self.batch.copy_(batch)
+        self.graph.replay()
+        return LossTerms(*(getattr(self.terms, name).clone() for name in _TERMS))
+
+
+def _processes() -> tuple[int, int]:
+    """This process' number and how many there are, under ``torchrun`` or alone."""
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world > 1 and not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return int(os.environ.get("RANK", 0)), world
+
+
+def _bank(photographs: str | Path | PhotoBank, recipe: StyleRecipe, where: torch.device):
+    if isinstance(photographs, PhotoBank):
+        return photographs
+    how = {"size": recipe.size, "batch": recipe.batch, "seed": recipe.seed, "device": where}
+    path = Path(photographs)
+    return (PhotoBank if is_pack(path) else PhotoBank.from_folder)(path, **how)
+
+
+def check_out(out: Path) -> None:
+    """Raise :class:`TrainingError` if a network cannot be written as ``out``."""
+    if out.suffix != ".safetensors":
+        raise TrainingError(f"{out}: a network's file ends in .safetensors")
+    if not out.parent.is_dir():
+        raise TrainingError(f"{out}: there is no folder {out.parent}")
+
+
+def _as_json(recipe: StyleRecipe) -> dict:
+    """The recipe as JSON holds it; of a file only the name, for folders differ from one machine
+    to the next."""
+    fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    for name in ("style", "start_from"):
+        fields[name] = fields[name] and Path(fields[name]).name
+    return fields

@@ -1,0 +1,233 @@
+"""Training: that it learns, that nothing is lost, and that more processes change nothing."""
+
+import dataclasses
+import json
+import os
+import resource
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+import torch
+
+from perceptual_edu import LossNetwork, photos
+from perceptual_edu.networks import load_network, read_card
+from perceptual_edu.photobank import PhotoBank
+from perceptual_edu.training import StyleRecipe, Switches, TrainingError, train
+
+RECIPE = StyleRecipe(style="starry_night", style_size=64, width=4, size=32, batch=2, steps=6)
+
+
+@pytest.fixture(scope="module")
+def phi():
+    return LossNetwork()
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
+
+
+def variant(**changes):
+    return dataclasses.replace(RECIPE, **changes)
+
+
+def weights(path):
+    return load_network(path).state_dict()
+
+
+def assert_same_weights(a, b):
+    for name, tensor in a.items():
+        assert torch.equal(tensor, b[name]), name
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_of_a_batch_is_the_mean_of_its_photographs(layout, bank, phi):
+    network, objective = RECIPE.network().to(memory_format=layout), RECIPE.objective(phi)
+    batch = bank.batch(0).to(memory_format=layout)
+
+    def gradient(photographs):
+        network.zero_grad()
+        objective(network, photographs).total.backward()
+        return torch.cat([p.grad.flatten() for p in network.parameters()])
+
+    mean = (gradient(batch[:1]) + gradient(batch[1:])) / 2
+    assert (gradient(batch) - mean).norm() < 1e-4 * mean.norm()
+
+
+def test_training_lowers_the_loss(bank, phi):
+    steps = train(variant(steps=15, learning_rate=1e-2), bank, phi=phi)
+    totals = [float(step.terms.total) for step in steps]
+    assert sum(totals[-3:]) < 0.7 * sum(totals[:3])
+
+
+def test_the_fast_switches_train_towards_the_same(bank):
+    fast, plain = (
+        [float(s.terms.total) for s in train(RECIPE, bank, switches=switches)]
+        for switches in (Switches(), Switches.plain())
+    )
+    assert fast == pytest.approx(plain, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "network", [{"norm": "batch"}, {"upsampling": "transposed", "padding": "zero"}]
+)
+def test_every_network_trains(network, bank, phi):
+    *_, last = train(variant(steps=2, **network), bank, phi=phi)
+    assert torch.isfinite(last.terms.total)
+
+
+def test_the_learning_rate_falls_to_zero_in_the_cooldown(bank, phi):
+    steps = train(variant(steps=8, cooldown=0.5), bank, phi=phi)
+    changes, before = [], None
+    for step in steps:
+        now = torch.cat([p.detach().flatten() for p in step.network.parameters()])
+        if before is not None:
+            changes.append(float((now - before).abs().max()))
+        before = now
+    assert changes[-1] < 0.4 * changes[2]
+
+
+def test_a_stopped_training_goes_on_to_the_same_result(bank, phi, tmp_path):
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    list(train(RECIPE, bank, whole, phi=phi))
+    stopped = train(RECIPE, bank, parts, phi=phi)
+    list(islice(stopped, 3))
+    stopped.close()
+    assert read_card(parts)["steps"] == 3
+    assert [s.step for s in train(RECIPE, bank, parts, phi=phi)] == [4, 5, 6]
+    assert_same_weights(weights(whole), weights(parts))
+    assert read_card(whole)["curve"] == read_card(parts)["curve"]
+    assert not list(tmp_path.glob("*.training.pt"))
+
+
+KILLED = """
+import os, signal, sys
+from test_training import RECIPE, train
+from perceptual_edu import photos
+from perceptual_edu.photobank import PhotoBank
+bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
+for step in train(RECIPE, bank, sys.argv[1], save_every=2):
+    if step.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_training_goes_on_to_the_same_result(bank, tmp_path):
+    whole, killed = tmp_path / "whole.safetensors", tmp_path / "killed.safetensors"
+    here = os.path.dirname(__file__)
+    done = subprocess.run([sys.executable, "-c", KILLED, killed], cwd=here, check=False)
+    assert done.returncode == -9
+    assert read_card(killed)["steps"] == 4
+    assert [s.step for s in train(RECIPE, bank, killed)] == [5, 6]
+    list(train(RECIPE, bank, whole))
+    assert_same_weights(weights(whole), weights(killed))
+
+
+def test_a_finished_training_is_not_repeated(bank, phi, tmp_path):
+    out = tmp_path / "net.safetensors"
+    assert len(list(train(RECIPE, bank, out, phi=phi))) == 6
+    assert list(train(RECIPE, bank, out, phi=phi)) == []
+
+
+def test_the_card_says_how_it_was_trained_and_no_folder(bank, phi, tmp_path):
+    out = tmp_path / "net.safetensors"
+    painting = tmp_path / "painting.jpg"
+    painting.write_bytes(photos()[0].read_bytes())
+    list(train(variant(style=str(painting)), bank, out, phi=phi))
+    card = read_card(out)
+    assert card["steps"] == 6
+    assert card["recipe"]["style"] == "painting.jpg"
+    assert card["photographs"] == {"name": bank.name, "count": 5, "digest": bank.digest}
+    assert str(tmp_path) not in json.dumps(card)
+    assert [row[0] for row in card["curve"]] == [1, 2, 3, 4, 5, 6]
+    assert card["losses"]["total"] == pytest.approx(card["curve"][-1][-1], abs=0.1)
+
+
+def test_nonsense_stops_and_keeps_the_last_good_network(bank, phi, tmp_path):
+    out = tmp_path / "net.safetensors"
+    recipe = variant(learning_rate=1e30, steps=20)
+    with pytest.raises(TrainingError, match=r"step \d+: .*(nan|inf|finite).*lower learning rate"):
+        list(train(recipe, bank, out, save_every=1, phi=phi))
+    if out.exists():
+        assert all(tensor.isfinite().all() for tensor in weights(out).values())
+
+
+def test_another_recipe_does_not_overwrite(bank, phi, tmp_path):
+    out = tmp_path / "net.safetensors"
+    list(train(RECIPE, bank, out, phi=phi))
+    before = out.read_bytes()
+    with pytest.raises(TrainingError, match=r"trained with style_weight 5.0, not 7.0"):
+        train(variant(style_weight=7.0), bank, out, phi=phi)
+    others = PhotoBank.from_folder(photos()[5:8], short_side=40, size=32, batch=2, device="cpu")
+    with pytest.raises(TrainingError, match="other photographs"):
+        train(RECIPE, others, out, phi=phi)
+    assert out.read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_old_network(bank, phi, tmp_path):
+    out = tmp_path / "net.safetensors"
+    stopped = train(RECIPE, bank, out, phi=phi)
+    next(stopped)
+    stopped.close()
+    before = out.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))  # as good as a full disk
+    try:
+        with pytest.raises(TrainingError, match="cannot be written"):
+            list(train(RECIPE, bank, out, phi=phi))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert out.read_bytes() == before
+    assert [s.step for s in train(RECIPE, bank, out, phi=phi)] == [2, 3, 4, 5, 6]
+
+
+def test_a_damaged_state_is_named(bank, phi, tmp_path):
+    out = tmp_path / "net.safetensors"
+    (tmp_path / "net.training.pt").write_bytes(b"nonsense")
+    with pytest.raises(TrainingError, match=r"net\.training\.pt: damaged .* delete it"):
+        train(RECIPE, bank, out, phi=phi)
+
+
+@pytest.mark.parametrize("name", ["net.pt", "missing/net.safetensors"])
+def test_an_impossible_output_is_refused_before_training(name, bank, phi, tmp_path):
+    with pytest.raises(TrainingError, match=name.split("/")[-1]):
+        train(RECIPE, bank, tmp_path / name, phi=phi)
+
+
+SHARED = """
+import sys
+from test_training import RECIPE, Switches, train
+from perceptual_edu import photos
+from perceptual_edu.photobank import PhotoBank
+bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
+list(train(RECIPE, bank, sys.argv[1], switches=Switches.plain()))
+"""
+
+
+def test_two_processes_train_the_same_as_one(bank, tmp_path):
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    script = tmp_path / "shared.py"
+    script.write_text(SHARED)
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--master-port", "0", "--standalone", str(script), str(two)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    list(train(RECIPE, bank, one, switches=Switches.plain()))  # float32, to compare closely
+    curves = [torch.tensor(read_card(path)["curve"]) for path in (one, two)]
+    torch.testing.assert_close(*curves, rtol=1e-2, atol=0.2)
+    assert "2 processes" in read_card(two)["hardware"]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_cuda_graph_trains_the_same():
+    recipe = variant(steps=12)
+    bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2)
+    curves = [
+        [float(s.terms.total) for s in train(recipe, bank, switches=Switches(cuda_graph=graph))]
+        for graph in (False, True)
+    ]
+    assert curves[1] == pytest.approx(curves[0], rel=0.02)
