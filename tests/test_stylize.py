@@ -1,0 +1,366 @@
+"""Applying trained networks: in strips, mixed with the photograph, from the command line, as ONNX.
+
+The networks here have random weights: what is tested is that the same function is computed.
+"""
+
+import importlib
+import subprocess
+import sys
+from itertools import product
+
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from perceptual_edu import assets, cli, load_image, photo, save_image
+from perceptual_edu.export import export_onnx
+from perceptual_edu.networks import StyleNet, save_network
+from perceptual_edu.stylize import stylize
+
+CHOICES = [
+    dict(norm=norm, padding=padding)
+    for norm, padding in product(("instance", "batch"), ("reflection", "zero"))
+]
+
+
+def random_network(**choices):
+    network = StyleNet(**{"width": 4} | choices)
+    for name, values in network.named_parameters():
+        if ".norm." in name:
+            torch.nn.init.normal_(values, mean=0.5, std=0.5)
+    for values in network.buffers():
+        if values.is_floating_point():
+            torch.nn.init.uniform_(values, 0.5, 1.5)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def landscape():
+    return load_image(photo("neuschwanstein_castle"), long_side=110)  # 110 x 73
+
+
+# ---------------------------------------------------------------- the network
+
+
+@pytest.mark.parametrize("choices", CHOICES, ids=str)
+@pytest.mark.parametrize("strip", [None, 16, 40])
+def test_strips_give_the_picture_that_the_network_gives(landscape, choices, strip):
+    network = random_network(**choices)
+    with torch.no_grad():
+        expected = network(landscape)
+    styled = stylize(network, landscape, dtype=torch.float32, strip=strip)
+    torch.testing.assert_close(styled, expected, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 37), (21, 8), (17, 18), (33, 9)])
+def test_small_pictures_and_odd_sizes_too(landscape, size):
+    network, image = random_network(), landscape[:, :, : size[0], : size[1]]
+    with torch.no_grad():
+        expected = network(image)
+    for strip in (None, 16):
+        styled = stylize(network, image, dtype=torch.float32, strip=strip)
+        torch.testing.assert_close(styled, expected, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_the_papers_network_is_computed_whole(landscape, norm):
+    network = random_network(norm=norm, padding="start", upsampling="transposed")
+    with torch.no_grad():
+        expected = network(landscape)
+    network.train()  # the running statistics are to be used all the same
+    styled = stylize(network, landscape, dtype=torch.float32, strip=16)
+    torch.testing.assert_close(styled, expected, atol=0.02, rtol=0)
+    assert network.training
+    assert network.layers[0].training
+
+
+@pytest.mark.parametrize("choices", [CHOICES[0], dict(padding="start")], ids=str)
+def test_bfloat16_changes_little(landscape, choices):
+    network = random_network(width=8, **choices)
+    with torch.no_grad():
+        expected = network(landscape)
+    difference = (stylize(network, landscape, dtype=torch.bfloat16) - expected).abs().mean()
+    assert 0 < difference < 2
+
+
+class LargestTensor(TorchDispatchMode):
+    values = 0
+
+    def __torch_dispatch__(self, operator, types, arguments=(), keywords=None):
+        result = operator(*arguments, **(keywords or {}))
+        tensors = [
+            t for t in torch.utils._pytree.tree_leaves(result) if isinstance(t, torch.Tensor)
+        ]
+        self.values = max([self.values, *(t.numel() for t in tensors)])
+        return result
+
+
+def test_in_strips_no_layer_of_the_full_size_ever_exists():
+    image, network = 255 * torch.rand(1, 3, 512, 16), random_network(width=8)
+    with LargestTensor() as whole:
+        stylize(network, image)
+    with LargestTensor() as strips:
+        stylize(network, image, strip=32)
+    full_size = 8 * 512 * 16
+    assert whole.values >= full_size
+    assert strips.values <= full_size / 2
+
+
+def test_the_result_is_an_ordinary_tensor_and_the_network_as_before(landscape):
+    network = random_network()
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    image = landscape.clone()
+    styled = stylize(network, image)
+    assert styled.requires_grad_().sum().backward() is None
+    assert styled.dtype == torch.float32
+    torch.testing.assert_close(image, landscape, atol=0, rtol=0)
+    for name, values in network.state_dict().items():
+        torch.testing.assert_close(values, before[name], atol=0, rtol=0)
+
+
+def test_strength_goes_from_the_photograph_to_the_output(landscape):
+    network = random_network()
+    full = stylize(network, landscape, dtype=torch.float32)
+    assert torch.equal(stylize(network, landscape, strength=0), landscape)
+    half = stylize(network, landscape, dtype=torch.float32, strength=0.5)
+    torch.testing.assert_close(half, (full + landscape) / 2, atol=1e-3, rtol=0)
+
+
+def test_kept_colours_are_the_photographs_and_the_brightness_the_outputs(landscape):
+    network = random_network()
+    styled = stylize(network, landscape, dtype=torch.float32)
+    kept = stylize(network, landscape, dtype=torch.float32, keep_colors=True)
+    inside = ((kept > 0) & (kept < 255)).all(1)
+    to_ycbcr = torch.tensor(
+        [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
+    )
+    ycbcr = {
+        name: torch.einsum("dc,bchw->dbhw", to_ycbcr, image)[:, inside]
+        for name, image in (("photo", landscape), ("styled", styled), ("kept", kept))
+    }
+    assert inside.float().mean() > 0.2
+    torch.testing.assert_close(ycbcr["kept"][0], ycbcr["styled"][0], atol=0.01, rtol=0)
+    torch.testing.assert_close(ycbcr["kept"][1:], ycbcr["photo"][1:], atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "words"),
+    [
+        (torch.zeros(1, 3, 7, 20), {}, "20 x 7 pixels is too small"),
+        (torch.zeros(3, 20, 20), {}, "an image is"),
+        (torch.zeros(2, 3, 20, 20), {}, "stylize takes one image"),
+        (
+            torch.zeros(1, 3, 20, 20),
+            {"strength": 1.5},
+            "strength is 1.5; wanted is a number from 0",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said(image, options, words):
+    with pytest.raises(ValueError, match=words):
+        stylize(StyleNet(width=1), image, **options)
+
+
+def test_a_picture_that_memory_does_not_suffice_for_is_refused(landscape, monkeypatch):
+    module = importlib.import_module("perceptual_edu.stylize")  # the package has the function
+    monkeypatch.setattr(module, "_free_memory", lambda where: 1e8)
+    with pytest.raises(ValueError, match=r"needs about 0\.4 GB of memory.*0\.1 GB are free"):
+        stylize(StyleNet(width=1), landscape)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_picture_is_the_same_and_comes_back(landscape):
+    network = random_network(width=8)
+    expected = stylize(network, landscape, dtype=torch.float32)
+    for strip in (None, 16):
+        styled = stylize(network.cuda(), landscape, dtype=torch.float32, strip=strip)
+        assert styled.device == landscape.device
+        torch.testing.assert_close(styled, expected, atol=0.5, rtol=0)
+
+
+# ---------------------------------------------------------------- ONNX
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        *CHOICES,
+        dict(padding="start", upsampling="transposed"),
+        dict(padding="start", upsampling="transposed", norm="batch"),
+    ],
+    ids=str,
+)
+def test_the_onnx_model_gives_the_same_pictures_at_any_size(tmp_path, choices):
+    network = random_network(**choices)
+    export_onnx(network, tmp_path / "model.onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", options)
+    for size in ((1, 64, 48), (2, 45, 50)):
+        images = 255 * torch.rand(size[0], 3, *size[1:])
+        with torch.no_grad():
+            expected = network(images)
+        (styled,) = session.run(["styled"], {"image": images.numpy()})
+        torch.testing.assert_close(torch.from_numpy(styled), expected, atol=0.05, rtol=0)
+
+
+# ---------------------------------------------------------------- the command line
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """Run the command here, in a folder of its own: -> exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    save_network(random_network(), tmp_path / "net.safetensors")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["perceptual-edu", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, errors = capfd.readouterr()
+        code = ended.value.code
+        return (1, out, errors + code) if isinstance(code, str) else (code or 0, out, errors)
+
+    return run
+
+
+STYLE = ("--style", "net.safetensors")
+
+
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_a_photograph_becomes_the_picture_asked_for(run, tmp_path, landscape):
+    save_image(landscape, tmp_path / "in.png")
+    code, out, errors = run("stylize", "in.png", *STYLE, "-o", "out.png")
+    assert (code, errors) == (0, "")
+    assert out.startswith("out.png: 110 x 73, ")
+    assert size("out.png") == (110, 73)
+    assert run("stylize", "in.png", *STYLE, "-o", "out.png", "--size", 50)[0] == 0
+    assert size("out.png") == (50, 33)  # overwritten
+    assert run("stylize", "in.png", *STYLE, "-o", "plain.png", "--strength", 0)[0] == 0
+    assert torch.equal(load_image("plain.png"), load_image("in.png"))
+    assert run("stylize", "in.png", *STYLE, "-o", "kept.png", "--keep-colors")[0] == 0
+    assert not torch.equal(load_image("kept.png"), load_image("in.png"))
+
+
+def test_folders_patterns_and_names_go_to_a_folder(run, tmp_path, landscape):
+    for name in ("a/one.PNG", "a/two.gif", "a/.hidden.png", "b/one.png", "b/c/three.webp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        save_image(landscape, tmp_path / name)
+    (tmp_path / "a" / "notes.txt").write_text("no picture")
+    arguments = ("a", "b/*.png", "b/**/*.webp", "a/one.PNG", "kingfisher")
+    code, out, errors = run("stylize", *arguments, *STYLE, "-o", "new/out", "--size", 32)
+    assert code == 0, errors
+    assert out == "new/out: 5 of 5 pictures\n"
+    assert "5/5" in errors  # the progress bar
+    names = {path.name for path in (tmp_path / "new" / "out").iterdir()}
+    assert names == {"one.PNG", "two.jpg", "one-2.png", "three.webp", "kingfisher.jpg"}
+
+
+def test_a_single_picture_goes_into_a_folder_that_exists(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    code, _, errors = run("stylize", "kingfisher", *STYLE, "-o", "out", "--size", 32)
+    assert code == 0, errors
+    assert size("out/kingfisher.jpg") == (32, 19)
+
+
+def test_pictures_that_cannot_be_painted_are_named_and_the_others_written(run, tmp_path, landscape):
+    (tmp_path / "in").mkdir()
+    save_image(landscape, tmp_path / "in" / "good.png")
+    (tmp_path / "in" / "broken.jpg").write_text("words")
+    Image.new("RGB", (50, 3)).save(tmp_path / "in" / "thin.png")
+    code, out, errors = run("stylize", "in", "gone.png", *STYLE, "-o", "out")
+    assert code == 1
+    assert out == "out: 1 of 4 pictures\n"
+    assert "skipped in/broken.jpg: not a picture" in errors
+    assert "skipped in/thin.png: a picture of 50 x 3 pixels is too small" in errors
+    assert "skipped gone.png: no such file" in errors
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
+def _foreign(path):
+    save_file({"weight": torch.zeros(3)}, path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("in.png", "-s", "no_such_style", "-o", "o.png"), "'no_such_style'; there are: "),
+        (("in.png", "-s", "gone.safetensors", "-o", "o.png"), "gone.safetensors: no such file"),
+        (("in.png", "-s", "foreign.safetensors", "-o", "o.png"), "not a trained network"),
+        (("in.png", "-s", "in.png", "-o", "o.png"), "in.png: is a picture; wanted is a trained"),
+        (("in.png", *STYLE, "-o", "o.xyz"), "o.xyz: no picture format has this suffix"),
+        (("in.png", *STYLE, "-o", "no/o.png"), "the folder no does not exist"),
+        (("in.png", *STYLE, "-o", "in.png"), "in.png: is one of the photographs"),
+        (("in.png", *STYLE, "-o", "."), "in.png: is one of the photographs"),
+        (("in.png", "kitten", *STYLE, "-o", "o.png"), "o.png: is not a folder"),
+        (("in.png", "kitten", *STYLE, "-o", "net.safetensors"), "net.safetensors: is not a folder"),
+        (("thin.png", *STYLE, "-o", "o.png"), "50 x 3 pixels is too small for this network"),
+        (("gone.png", *STYLE, "-o", "o.png"), "gone.png: no such file"),
+        (("no_such_photo", *STYLE, "-o", "o.png"), "no photo is called 'no_such_photo'"),
+        (("*.jpg", *STYLE, "-o", "o"), "*.jpg: no file fits this pattern"),
+        (("empty", *STYLE, "-o", "o"), "empty: no pictures in this folder"),
+        (("in.png", *STYLE, "-o", "o.png", "--strength", "1.5"), "--strength is 1.5; wanted is"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_writes_nothing(run, tmp_path, landscape, arguments, words):
+    save_image(landscape, tmp_path / "in.png")
+    Image.new("RGB", (50, 3)).save(tmp_path / "thin.png")
+    _foreign(tmp_path / "foreign.safetensors")
+    (tmp_path / "empty").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    code, out, errors = run("stylize", *arguments)
+    assert code == 1
+    assert words in errors
+    assert errors.startswith("error: ")
+    assert len(errors.strip().splitlines()) == 1
+    assert out == ""
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_styles_says_what_there_is_and_how_it_was_made(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "data_folder", lambda: tmp_path)
+    assert run("styles") == (0, f"none yet in {tmp_path / 'checkpoints'}\n", "")
+    (tmp_path / "checkpoints").mkdir()
+    card = {
+        "recipe": {"style": "starry_night", "batch": 4, "size": 256},
+        "photographs": {"count": 82783},
+        "steps": 40000,
+        "losses": {"content": 1234.5, "style": 600.0, "tv": 3.0, "total": 1837.5},
+    }
+    save_network(random_network(), tmp_path / "checkpoints" / "night.safetensors", card)
+    save_network(random_network(), tmp_path / "checkpoints" / "other.safetensors")
+    code, out, _ = run("styles")
+    assert code == 0
+    assert out.splitlines() == [
+        "night                starry_night, 40,000 steps of 4 x 256 px, 82,783 photographs; "
+        "content 1,234, style 600, tv 3",
+        f"in {tmp_path / 'checkpoints'}",
+    ]
+
+
+def test_export_writes_a_model_and_refuses_other_suffixes(run, tmp_path):
+    code, out, errors = run("export", "net.safetensors", "-o", "net.onnx")
+    assert (code, errors) == (0, "")
+    assert out.startswith("net.onnx: 0.1 MB")
+    code, _, errors = run("export", "net.safetensors", "-o", "net.pb")
+    assert code == 1
+    assert errors == "error: net.pb: an ONNX model's name ends in .onnx"
+    assert not (tmp_path / "net.pb").exists()
+
+
+def test_the_installed_command_runs(tmp_path):
+    save_network(random_network(), tmp_path / "net.safetensors")
+    arguments = ["kingfisher", "-s", tmp_path / "net.safetensors", "-o", tmp_path / "out.png"]
+    command = [sys.executable, "-m", "perceptual_edu", "stylize", *arguments, "--size", "40"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert size(tmp_path / "out.png") == (40, 24)
