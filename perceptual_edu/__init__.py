@@ -3,7 +3,7 @@
 A photograph becomes a tensor (:mod:`~perceptual_edu.images`), phi, a VGG-16, turns it into features
 (:mod:`~perceptual_edu.loss_network`), a few losses compare features
 (:mod:`~perceptual_edu.losses`), and those losses drive the pixels of an image
-(:mod:`~perceptual_edu.optimize`).
+(:mod:`~perceptual_edu.optimize`) or the weights of a network (:mod:`~perceptual_edu.training`).
 """
 
 from .assets import AssetError, checkpoint, photo, photos, style, styles, vgg16_weights
@@ -20,8 +20,13 @@ from .losses import (
     style_loss,
     total_variation,
 )
+from .networks import NetworkError, StyleNet, load_network, read_card, save_network
 from .optimize import Step, gatys, invert_features, noise_like, optimize_image, reconstruct_style
+from .packing import PhotosError, pack_photos
+from .photobank import PhotoBank
 from .scale import device, fast_dtype, provenance, scale
+from .stylize import stylize
+from .training import StyleRecipe, Switches, TrainingError, TrainingStep, train
 
 BEHAVIOUR = 1
 """Raised when the library's results change, so that the book's notebooks are run again."""
@@ -35,8 +40,16 @@ __all__ = [
     "ImageError",
     "LossNetwork",
     "LossTerms",
+    "NetworkError",
     "PerceptualLoss",
+    "PhotoBank",
+    "PhotosError",
     "Step",
+    "StyleNet",
+    "StyleRecipe",
+    "Switches",
+    "TrainingError",
+    "TrainingStep",
     "checkpoint",
     "device",
     "fast_dtype",
@@ -45,19 +58,25 @@ __all__ = [
     "gram_matrix",
     "invert_features",
     "load_image",
+    "load_network",
     "noise_like",
     "optimize_image",
+    "pack_photos",
     "photo",
     "photos",
     "pixel_loss",
     "provenance",
+    "read_card",
     "reconstruct_style",
     "save_image",
+    "save_network",
     "scale",
     "style",
     "style_loss",
     "styles",
+    "stylize",
     "to_pil",
     "total_variation",
+    "train",
     "vgg16_weights",
 ]

@@ -7,29 +7,41 @@ machine does falls on both, and their ratio is what we report.
 
 from __future__ import annotations
 
+import copy
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .assets import photo, read_vgg16, style, vgg16_weights
+from .assets import photo, photos, read_vgg16, style, vgg16_weights
 from .images import load_image
 from .losses import CONTENT_LAYER, STYLE_LAYERS
+from .networks import StyleNet
 from .optimize import gatys, noise_like
+from .photobank import PhotoBank
 from .scale import device, hardware
+from .stylize import stylize
+from .training import StyleRecipe, Switches, train
 
 
-def plain_gatys_objective(content: Tensor, style: Tensor) -> Callable[[Tensor], Tensor]:
-    """Equation 5 at the authors' weights, plainly: image (1, 3, H, W) in [0, 255] -> scalar."""
-    weights = {
-        name: tensor.to(content.device) for name, tensor in read_vgg16(vgg16_weights()).items()
-    }
-    mean = torch.tensor([103.939, 116.779, 123.68], device=content.device).view(1, 3, 1, 1)
+def plain_objective(style: Tensor) -> tuple[Callable, Callable]:
+    """Equation 5 at the authors' weights, plainly.
+
+    Returns
+    -------
+    features
+        From images (B, 3, H, W) in [0, 255] to VGG-16's layers up to relu4_3, by name.
+    objective
+        From images and the content's features of relu3_3 to a scalar.
+    """
+    weights = {name: t.to(style.device) for name, t in read_vgg16(vgg16_weights()).items()}
+    mean = torch.tensor([103.939, 116.779, 123.68], device=style.device).view(1, 3, 1, 1)
 
     def features(image: Tensor) -> dict[str, Tensor]:
         x, found = image[:, [2, 1, 0]] - mean, {}
@@ -42,25 +54,24 @@ def plain_gatys_objective(content: Tensor, style: Tensor) -> Callable[[Tensor], 
         return found
 
     def gram(x: Tensor) -> Tensor:
-        _, channels, height, width = x.shape
-        psi = x.reshape(channels, height * width)
-        return psi @ psi.T / (channels * height * width)
+        batch, channels, height, width = x.shape
+        psi = x.reshape(batch, channels, height * width)
+        return psi @ psi.transpose(1, 2) / (channels * height * width)
 
     with torch.no_grad():
-        content_target = features(content)[CONTENT_LAYER]
         painted = features(style)
         grams = {layer: gram(painted[layer]) for layer in STYLE_LAYERS}
 
-    def objective(image: Tensor) -> Tensor:
+    def objective(image: Tensor, content: Tensor) -> Tensor:
         found = features(image)
-        total = F.mse_loss(found[CONTENT_LAYER], content_target)
+        total = F.mse_loss(found[CONTENT_LAYER], content)
         for layer in STYLE_LAYERS:
-            total = total + 5.0 * F.mse_loss(gram(found[layer]), grams[layer])
+            total = total + 5.0 * (gram(found[layer]) - grams[layer]).square().mean()
         down = (image[:, :, 1:] - image[:, :, :-1]).square().sum()
         right = (image[:, :, :, 1:] - image[:, :, :, :-1]).square().sum()
-        return total + 1e-6 * (down + right)
+        return total + 1e-6 * (down + right) / len(image)
 
-    return objective
+    return features, objective
 
 
 def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
@@ -80,17 +91,121 @@ def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
     """
     content = load_image(photo("neuschwanstein_castle"), square=size).to(device())
     painting = load_image(style("starry_night"), long_side=512).to(device())
-    objective = plain_gatys_objective(content, painting)
+    features, compare = plain_objective(painting)
+    with torch.no_grad():
+        target = features(content)[CONTENT_LAYER]
     iterations = gatys(content, painting, steps=10 * (repeats + 3))
     image, spent, evaluations = noise_like(content).to(device()), {"plain": [], "ours": []}, 0
     for pair in range(repeats + 3):
-        seconds, _ = _timed(lambda: _value_and_gradient(objective, image))
+        seconds, _ = _timed(lambda: _value_and_gradient(lambda x: compare(x, target), image))
         ours, step = _timed(lambda: next(iterations))
         if pair >= 3:
             spent["plain"].append(seconds)
             spent["ours"].append(ours / (step.evaluations - evaluations))
-            yield _report(size, spent)
+            what = "seconds an evaluation: plain float32 objective against our L-BFGS iteration"
+            report = _report(what, {"size": size}, spent)
+            yield report | {"ratio": report["medians"]["ours"] / report["medians"]["plain"]}
         evaluations = step.evaluations
+
+
+def bench_train(
+    size: int = 256, batch: int = 4, width: int = 32, repeats: int = 5, *, compiled: bool = False
+) -> Iterator[dict]:
+    """Time a training step of a style network: plainly, and with our switches added one by one.
+
+    The plain step is what a reader of the paper would write first: the same network and the same
+    objective in float32 with :func:`plain_objective`. All ways take turns.
+
+    Parameters
+    ----------
+    size, batch
+        Of the crops.
+    width
+        Of the network: 32 as in the paper, or 16.
+    repeats
+        Measurements of each, after two that only warm up.
+    compiled
+        Also with ``torch.compile``, which first takes a minute or two.
+
+    Yields
+    ------
+    dict
+        After each round, as :func:`bench_gatys`; ``"waited"`` is the part of the time for which
+        the last way waited for photographs.
+    """
+    recipe = StyleRecipe("starry_night", width=width, size=size, batch=batch)
+    bank = PhotoBank.from_folder(photos(), size=size, batch=batch, device=device())
+    off = Switches.plain()
+    ways = {
+        "ours in float32": off,
+        "+ channels_last": replace(off, channels_last=True),
+        "+ bfloat16": replace(off, channels_last=True, bfloat16=True, tf32=True),
+        "+ fused Adam": Switches(),
+        **({"+ torch.compile": Switches(compiled=True)} if compiled else {}),
+    }
+    steppers = {"plain": _plain_training(recipe, bank)}
+    steppers |= {name: train(recipe, bank, switches=how) for name, how in ways.items()}
+    spent: dict[str, list[float]] = {name: [] for name in steppers}
+    waited = []
+    for round_ in range(repeats + 2):
+        for name, stepper in steppers.items():
+            seconds, step = _timed(lambda stepper=stepper: next(stepper))
+            if round_ >= 2:
+                spent[name].append(seconds)
+        if round_ >= 2:
+            waited.append(step.waited / seconds)
+            what = "seconds a training step: plain, and ours with one switch after another"
+            settings = {"size": size, "batch": batch, "width": width}
+            yield _report(what, settings, spent) | {"waited": statistics.median(waited)}
+
+
+def _plain_training(recipe: StyleRecipe, bank: PhotoBank) -> Iterator[float]:
+    torch.manual_seed(recipe.seed)
+    network = StyleNet(width=recipe.width).to(device())
+    painting = load_image(style(recipe.style), long_side=recipe.style_size).to(device())
+    features, objective = plain_objective(painting)
+    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    step = 0
+    while True:
+        photographs = bank.batch(step).contiguous()
+        adam.zero_grad()
+        with torch.no_grad():
+            target = features(photographs)[CONTENT_LAYER]
+        total = objective(network(photographs), target)
+        total.backward()
+        adam.step()
+        step += 1
+        yield float(total.detach())
+
+
+def bench_stylize(
+    sizes: tuple[int, ...] = (256, 512), width: int = 16, repeats: int = 9
+) -> Iterator[dict]:
+    """Time one pass through a style network, plain float32 eager against :func:`stylize`.
+
+    Yields
+    ------
+    dict
+        After each size, as :func:`bench_gatys`; ``"difference"`` is the mean absolute difference
+        of the two results, of 255.
+    """
+    torch.manual_seed(0)
+    network = StyleNet(width=width).to(device()).eval()
+    fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    for size in sizes:
+        image = load_image(photo("neuschwanstein_castle"), square=size).to(device())
+        spent: dict[str, list[float]] = {"plain": [], "ours": []}
+        for round_ in range(repeats + 2):
+            with torch.no_grad():
+                plain_seconds, plain = _timed(lambda image=image: network(image))
+            seconds, ours = _timed(lambda image=image: stylize(fast, image))
+            if round_ >= 2:
+                spent["plain"].append(plain_seconds)
+                spent["ours"].append(seconds)
+        difference = float((plain - ours).abs().mean())
+        what = "seconds a pass through the style network: plain float32, and ours"
+        settings = {"size": size, "width": width}
+        yield _report(what, settings, spent) | {"difference": difference}
 
 
 def _value_and_gradient(objective: Callable[[Tensor], Tensor], image: Tensor) -> float:
@@ -113,15 +228,15 @@ def _synchronize() -> None:
         torch.cuda.synchronize()
 
 
-def _report(size: int, spent: dict[str, list[float]]) -> dict:
+def _report(what: str, settings: dict, spent: dict[str, list[float]]) -> dict:
     medians = {name: statistics.median(values) for name, values in spent.items()}
     return {
-        "what": "seconds an evaluation: plain float32 objective against our L-BFGS iteration",
+        "what": what,
         "machine": hardware(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "settings": {"size": size},
+        "settings": settings,
         "seconds": spent,
         "medians": medians,
-        "ratio": medians["ours"] / medians["plain"],
+        "speed-up": {name: medians["plain"] / value for name, value in medians.items()},
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }

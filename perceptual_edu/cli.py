@@ -14,11 +14,14 @@ import typer
 from safetensors import safe_open
 from tqdm import tqdm
 
-from . import assets
-from .bench import bench_gatys
+from . import assets, cli_photos, cli_train
+from .bench import bench_gatys, bench_stylize, bench_train
 from .files import written_atomically
 from .images import ImageError, check_output, load_image, save_image
+from .networks import NetworkError
 from .optimize import Step, gatys
+from .packing import PhotosError
+from .training import TrainingError
 
 app = typer.Typer(
     help="Perceptual losses for style transfer (Johnson et al., ECCV 2016).",
@@ -29,6 +32,10 @@ app = typer.Typer(
 )
 bench = typer.Typer(help="Measure this machine.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bench, name="bench")
+app.add_typer(cli_train.app, name="train")
+app.add_typer(cli_photos.app, name="photos")
+
+_MENDABLE = (ImageError, assets.AssetError, NetworkError, PhotosError, TrainingError)
 
 
 class Start(StrEnum):
@@ -67,8 +74,8 @@ def gatys_command(
     """
     check_output(out)
     iterations = gatys(
-        load_image(_bundled_or_file(content, assets.photo), long_side=size),
-        load_image(_bundled_or_file(style, assets.style), long_side=style_size),
+        load_image(assets.file_or_bundled(content, assets.photo), long_side=size),
+        load_image(assets.file_or_bundled(style, assets.style), long_side=style_size),
         content_weight=content_weight,
         style_weight=style_weight,
         tv=tv,
@@ -98,11 +105,6 @@ def _run(iterations: Iterator[Step], steps: int) -> tuple[Step | None, bool]:
     return last, False
 
 
-def _bundled_or_file(name: str, bundled) -> Path:
-    path = Path(name).expanduser()
-    return path if path.exists() or path.suffix else bundled(name)
-
-
 @bench.command("gatys")
 def bench_gatys_command(
     size: Annotated[int, typer.Option(min=16, help="Width and height, pixels.")] = 256,
@@ -115,6 +117,50 @@ def bench_gatys_command(
     print(f"plain float32 evaluation  {report['medians']['plain']:.3f} s")
     print(f"our iteration, all in     {report['medians']['ours']:.3f} s")
     print(f"ratio                     {report['ratio']:.2f}")
+    _save_report(report, out)
+
+
+@bench.command("train")
+def bench_train_command(
+    size: Annotated[int, typer.Option(min=16, help="Of the crops, pixels.")] = 256,
+    batch: Annotated[int, typer.Option(min=1, help="Photographs a step.")] = 4,
+    width: Annotated[int, typer.Option(min=1, help="Filters of the first layer.")] = 32,
+    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
+    compiled: Annotated[bool, typer.Option("--compile", help="Also torch.compile.")] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
+) -> None:
+    """Time a training step: plain float32, and our switches added one by one."""
+    rounds = bench_train(size, batch, width, repeats, compiled=compiled)
+    *_, report = tqdm(rounds, total=repeats, unit="round")
+    print(f"{report['machine']}, {batch} x {size} x {size}, width {width}, median of {repeats}")
+    _print_speeds(report)
+    print(f"waiting for photographs: {100 * report['waited']:.1f} % of the time")
+    _save_report(report, out)
+
+
+@bench.command("stylize")
+def bench_stylize_command(
+    width: Annotated[int, typer.Option(min=1, help="Filters of the first layer.")] = 16,
+    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 9,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
+) -> None:
+    """Time a pass through a style network: plain float32, and ours."""
+    reports = []
+    for report in bench_stylize(width=width, repeats=repeats):
+        size = report["settings"]["size"]
+        print(f"{report['machine']}, {size} x {size}, width {width}, median of {repeats}")
+        _print_speeds(report)
+        print(f"mean difference of the results: {report['difference']:.2f} of 255")
+        reports.append(report)
+    _save_report(reports, out)
+
+
+def _print_speeds(report: dict) -> None:
+    for name, seconds in report["medians"].items():
+        print(f"{name:20} {seconds:8.3f} s {report['speed-up'][name]:6.2f} x")
+
+
+def _save_report(report: dict | list, out: Path | None) -> None:
     if out:
         with written_atomically(out) as temporary:
             temporary.write_text(json.dumps(report, indent=1) + "\n")
@@ -126,5 +172,5 @@ def main() -> None:
     logging.getLogger("perceptual_edu").setLevel(logging.INFO)
     try:
         app()
-    except (ImageError, assets.AssetError, ValueError, OSError) as error:
+    except (*_MENDABLE, ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -1,4 +1,4 @@
-"""Sliders: over pictures computed beforehand, which need no kernel, and over a live optimisation.
+"""Sliders: over pictures computed beforehand, which need no kernel, and over live computations.
 
 The built book has no kernel behind it, so whatever a reader of the page can move was computed
 when the notebook ran; what a slider starts afresh works in JupyterLab only, and says so.
@@ -13,15 +13,20 @@ import itertools
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import ipywidgets
+import torch
 from IPython.display import HTML
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
 from .images import to_pil
 from .loss_network import LossNetwork
 from .optimize import gatys
+from .photobank import PhotoBank
+from .training import StyleRecipe, TrainingStep, train
 
 _JPEG_QUALITY = 80
 
@@ -283,3 +288,98 @@ class _LiveGatys:
             self.status.value = f"{step.evaluations} of {self.steps} evaluations: {terms}"
             if self.stopped.is_set():
                 break
+
+
+def training_live(
+    recipe: StyleRecipe,
+    photographs: str | Path | PhotoBank,
+    preview: Tensor,
+    *,
+    terms: Sequence[Mapping[str, float]] = (),
+    picture: Tensor | None = None,
+    every: int = 10,
+    phi: LossNetwork | None = None,
+) -> ipywidgets.VBox:
+    """Train a network before one's eyes: its losses, and one photograph as it changes.
+
+    "Train live" runs :func:`~perceptual_edu.training.train`; "Stop" ends it between two steps.
+    Until then the widget shows what was recorded: all that a page without a kernel can do.
+
+    Parameters
+    ----------
+    recipe, photographs, phi
+        As for :func:`~perceptual_edu.training.train`.
+    preview
+        The photograph to watch, (1, 3, H, W) in [0, 255]; a small one costs less time.
+    terms, picture
+        The loss terms of each step of a recorded training and its last picture of ``preview``.
+    every
+        Steps between two pictures.
+    """
+    return _LiveTraining(recipe, photographs, preview, terms, picture, every, phi).view
+
+
+class _LiveTraining(_LiveGatys):
+    """The same buttons and thread around the training loop, and the loss curves as well."""
+
+    def __init__(
+        self,
+        recipe: StyleRecipe,
+        photographs: str | Path | PhotoBank,
+        preview: Tensor,
+        terms: Sequence[Mapping[str, float]],
+        picture: Tensor | None,
+        every: int,
+        phi: LossNetwork | None,
+    ) -> None:
+        shown = preview if picture is None else picture
+        super().__init__(shown, preview, (), recipe.steps, phi)
+        self.recipe, self.photographs, self.preview = recipe, photographs, preview
+        self.every = every
+        self.start.description = "Train live"
+        self.picture.layout.display = ""
+        self.curves = ipywidgets.Image(
+            value=_loss_curves(terms, recipe.steps),
+            format="png",
+            layout={"width": "24rem", "max_width": "100%", "height": "auto"},
+        )
+        side_by_side = ipywidgets.HBox(
+            [self.curves, self.picture], layout={"flex_flow": "row wrap", "align_items": "center"}
+        )
+        recorded = " Shown is a recorded training." if terms else ""
+        self.status.value = f"The buttons need a kernel.{recorded}"
+        self.view.children = [self.view.children[0], self.status, side_by_side]
+
+    def optimise(self) -> None:
+        terms = []
+        for step in train(self.recipe, self.photographs, phi=self.phi):
+            terms.append(step.terms.floats())
+            stop = self.stopped.is_set() or step.step == self.recipe.steps
+            if stop or step.step == 1 or step.step % self.every == 0:
+                self.draw(step, terms)
+            if stop:
+                break
+
+    def draw(self, step: TrainingStep, terms: Sequence[Mapping[str, float]]) -> None:
+        step.network.eval()  # or batch norm would learn from the preview
+        with torch.no_grad():
+            self.picture.value = _jpeg(step.network(self.preview.to(step.terms.total.device)))
+        step.network.train()
+        self.curves.value = _loss_curves(terms, self.recipe.steps)
+        self.bar.value = step.step
+        words = ", ".join(f"{name} {terms[-1][name]:,.0f}" for name in ("content", "style"))
+        self.status.value = f"step {step.step} of {self.recipe.steps}: {words}"
+
+
+def _loss_curves(terms: Sequence[Mapping[str, float]], steps: int) -> bytes:
+    """A PNG. Not by pyplot, which belongs to the main thread."""
+    figure = Figure(figsize=(4.8, 3.2), dpi=80, layout="constrained", facecolor="white")
+    axis = figure.subplots()
+    for name in ("total", "content", "style"):
+        axis.plot(range(1, len(terms) + 1), [step[name] for step in terms], label=name)
+    axis.set(xlabel="step", ylabel="weighted loss", yscale="log", xlim=(1, max(2, steps)))
+    axis.grid(alpha=0.3, which="both", linewidth=0.5)
+    axis.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

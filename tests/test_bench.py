@@ -1,7 +1,7 @@
 import pytest
 
 from perceptual_edu import STYLE_LAYERS, PerceptualLoss, noise_like
-from perceptual_edu.bench import plain_gatys_objective
+from perceptual_edu.bench import bench_train, plain_objective
 
 
 def test_the_plain_objective_is_the_same_objective(phi, photograph, painting):
@@ -9,6 +9,14 @@ def test_the_plain_objective_is_the_same_objective(phi, photograph, painting):
         phi, content={"relu3_3": 1.0}, style=dict.fromkeys(STYLE_LAYERS, 5.0), tv=1e-6
     )
     ours.set_content(photograph).set_style(painting)
-    plain = plain_gatys_objective(photograph, painting)
+    features, objective = plain_objective(painting)
     image = noise_like(photograph)
-    assert plain(image).item() == pytest.approx(ours(image).total.item(), rel=1e-5)
+    plain = objective(image, features(photograph)["relu3_3"])
+    assert plain.item() == pytest.approx(ours(image).total.item(), rel=1e-5)
+
+
+def test_the_plain_training_step_is_timed_beside_ours():
+    *_, report = bench_train(size=32, batch=2, width=4, repeats=1)
+    assert report["speed-up"]["plain"] == 1
+    assert set(report["seconds"]) > {"plain", "+ bfloat16", "+ fused Adam"}
+    assert 0 <= report["waited"] < 1

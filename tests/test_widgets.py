@@ -5,7 +5,10 @@ import ipywidgets
 import pytest
 import torch
 
-from perceptual_edu.widgets import gatys_sliders, picture_sliders
+from perceptual_edu import photos
+from perceptual_edu.photobank import PhotoBank
+from perceptual_edu.training import StyleRecipe
+from perceptual_edu.widgets import gatys_sliders, picture_sliders, training_live
 
 
 def colours(*counts):
@@ -88,3 +91,37 @@ def test_stop_ends_a_live_run(photograph, painting, phi):
     stop.click()
     wait_until(lambda: not start.disabled)
     assert "of 100000" in live.children[1].value
+
+
+def live_training(steps, photograph, phi, **recorded):
+    recipe = StyleRecipe("starry_night", style_size=48, width=2, size=16, batch=2, steps=steps)
+    bank = PhotoBank.from_folder(photos()[:3], short_side=64, size=16, batch=2)
+    return training_live(recipe, bank, photograph, every=2, phi=phi, **recorded)
+
+
+def test_train_live_draws_the_losses_and_the_photograph_to_the_last_step(photograph, phi):
+    widget = live_training(3, photograph, phi)
+    start, _ = buttons(widget)
+    _, status, views = widget.children
+    before = [bytes(view.value) for view in views.children]
+    start.click()
+    wait_until(lambda: "step" in status.value and not start.disabled)
+    assert status.value.startswith("step 3 of 3: content ")
+    assert all(bytes(view.value) != old for view, old in zip(views.children, before, strict=True))
+
+
+def test_stop_ends_a_live_training(photograph, phi):
+    widget = live_training(100_000, photograph, phi)
+    start, stop = buttons(widget)
+    start.click()
+    wait_until(lambda: "of 100000" in widget.children[1].value)
+    stop.click()
+    wait_until(lambda: not start.disabled)
+
+
+def test_a_recorded_training_is_shown_without_a_kernel(photograph, phi):
+    recorded = [{"total": 3.0, "content": 2.0, "style": 1.0}] * 3
+    plain = live_training(3, photograph, phi)
+    shown = live_training(3, photograph, phi, terms=recorded, picture=photograph / 2)
+    for one, other in zip(plain.children[2].children, shown.children[2].children, strict=True):
+        assert bytes(one.value) != bytes(other.value)
