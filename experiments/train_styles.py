@@ -20,7 +20,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from perceptual_edu.assets import data_folder
-from perceptual_edu.scale import scale
+from perceptual_edu.scale import scale, scale_name
 from perceptual_edu.training import StyleRecipe, train
 
 BASE = StyleRecipe(
@@ -33,7 +33,7 @@ BASE = StyleRecipe(
     tv=1e-5,
 )
 BUNDLED = {
-    "starry_night": replace(BASE, style="starry_night", steps=STEPS + 400, tv=1e-6),
+    "starry_night": replace(BASE, style="starry_night", tv=1e-6),
     "mosaic": replace(BASE, style="mosaic", style_weight=1.0),
     "stained_glass": replace(BASE, style="stained_glass", style_weight=1.0),
 }
@@ -43,6 +43,20 @@ PAINTINGS = {
     "composition_vii": replace(BASE, style_weight=5.0),
     "udnie": replace(BASE, style_weight=14.0),
     "wheat_field_with_cypresses": replace(BASE, style_weight=12.0),
+}
+if scale_name() == "laptop":
+    BUNDLED["starry_night"] = replace(BUNDLED["starry_night"], steps=2_400)
+    BUNDLED["mosaic"] = replace(BUNDLED["mosaic"], steps=2_200)
+# Where a network goes on with larger crops: changes of its recipe, one stage after another.
+FURTHER = {
+    "starry_night": scale(
+        smoke=[],
+        laptop=[
+            {"size": 256, "batch": 2, "steps": 1_000, "cooldown": 0.7, "seed": 0},
+            {"size": 256, "batch": 2, "steps": 1_000, "cooldown": 0.8, "seed": 1},
+        ],
+        gpu=[],
+    )
 }
 
 
@@ -62,9 +76,20 @@ def main() -> None:
         parser.error(f"no recipe for {', '.join(unknown)}; there are: {', '.join(recipes)}")
     arguments.out.mkdir(exist_ok=True)
     for name in arguments.names or recipes:
-        recipe = recipes[name]
-        run = train(recipe, arguments.photos, arguments.out / f"{name}.safetensors")
-        for _ in tqdm(run, desc=name, total=recipe.steps, unit="step"):
+        train_in_stages(name, recipes[name], arguments.photos, arguments.out)
+
+
+def train_in_stages(name: str, recipe: StyleRecipe, photos: Path, folder: Path) -> None:
+    """Each stage starts from the network of the one before; the last one is NAME.safetensors."""
+    recipes = [recipe, *(replace(recipe, **changes) for changes in FURTHER.get(name, []))]
+    for stage, recipe in enumerate(recipes, start=1):
+        last = stage == len(recipes)
+        out = folder / (f"{name}.safetensors" if last else f"{name}_stage{stage}.safetensors")
+        if stage > 1:
+            before = folder / f"{name}_stage{stage - 1}.safetensors"
+            recipe = replace(recipe, start_from=str(before))
+        run = train(recipe, photos, out)
+        for _ in tqdm(run, desc=out.stem, total=recipe.steps, unit="step"):
             pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import logging
 import os
@@ -45,8 +46,10 @@ def data_folder() -> Path:
 def _bundled(kind: str, name: str) -> Path:
     files = {path.stem: path for path in _bundled_files(kind)}
     if name not in files:
-        known = ", ".join(files) or "none yet"
-        raise AssetError(f"no {kind.rstrip('s')} is called {name!r}; there are: {known}")
+        similar = [known for known in files if name and name in known]
+        similar = similar or difflib.get_close_matches(name, files) or list(files)
+        listed = ", ".join(similar) or "none yet"
+        raise AssetError(f"no {kind.rstrip('s')} is called {name!r}; there are: {listed}")
     return files[name]
 
 

@@ -14,7 +14,7 @@ import typer
 from safetensors import safe_open
 from tqdm import tqdm
 
-from . import assets, cli_photos, cli_train
+from . import assets, cli_photos, cli_stylize, cli_train
 from .bench import bench_gatys, bench_stylize, bench_train
 from .files import written_atomically
 from .images import ImageError, check_output, load_image, save_image
@@ -32,6 +32,9 @@ app = typer.Typer(
 )
 bench = typer.Typer(help="Measure this machine.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bench, name="bench")
+app.command("stylize")(cli_stylize.stylize_command)
+app.command("styles")(cli_stylize.styles_command)
+app.command("export")(cli_stylize.export_command)
 app.add_typer(cli_train.app, name="train")
 app.add_typer(cli_photos.app, name="photos")
 

@@ -43,6 +43,8 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         y = super().forward(x)
+        if torch.compiler.is_compiling():  # which chooses layouts itself
+            return y
         if _is_channels_last(x):  # PyTorch forgets it here, and the next convolution would pay
             # For a single image, PyTorch's backward pass takes a channels_last gradient for a
             # contiguous one and returns nonsense (seen in 2.14 on the CPU).

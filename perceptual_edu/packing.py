@@ -203,7 +203,7 @@ def _decode(data: bytes, short_side: int) -> np.ndarray | str:
         picture.load()
         picture = ImageOps.exif_transpose(picture)
     # Colour profiles are applied to the reduced picture: the same result, much sooner.
-    plain = picture.mode in ("RGB", "L", "CMYK") and not picture.has_transparency_data
+    plain = picture.mode in ("RGB", "L", "CMYK")
     picture = _reduce(picture if plain else _to_srgb(picture), short_side)
     return np.asarray(_to_srgb(picture) if plain else picture)
 

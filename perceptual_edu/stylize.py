@@ -40,8 +40,8 @@ def stylize(
         "Preserving color in neural artistic style transfer", luminance-only transfer).
     dtype
         Number format of the activations; by default :func:`~perceptual_edu.scale.fast_dtype`.
-        bfloat16 is several times faster where the hardware has it, and changes the result about
-        as much as noise of one grey level in the photograph would.
+        bfloat16 is several times faster where the hardware has it, and changes the result less
+        than noise of one grey level in the photograph does.
     strip
         Rows that are computed at a time (:mod:`~perceptual_edu.strips`); chosen by default. The
         paper's own networks (padding "start", transposed convolutions) are computed whole.

@@ -244,7 +244,9 @@ class _Run:
         model = self.network
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)
-        self.model = torch.compile(model) if switches.compiled else model
+        self.model = torch.compile(model, dynamic=False) if switches.compiled else model
+        if switches.compiled:
+            phi.compile(dynamic=False)  # after the style picture, which has another size
         if where.type == "cuda" and switches.tf32:
             torch.set_float32_matmul_precision("high")
 

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
 from perceptual_edu import load_image, photo, photos
@@ -142,6 +142,13 @@ def test_the_picture_is_the_one_that_load_image_reads(tmp_path, suffix):
     assert np.abs(found - expected).mean() < 1
 
 
+def _with_a_profile(original):
+    # Red and green primaries are exchanged, by their names in the table of tags.
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    return original, {"icc_profile": swapped}
+
+
 def _sideways(original):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -152,6 +159,7 @@ def _sideways(original):
     ("suffix", "make"),
     [
         (".jpg", _sideways),
+        (".jpg", _with_a_profile),
         (".jpg", lambda original: (original.convert("CMYK"), {})),
         (".jpg", lambda original: (original.convert("L"), {})),
         (".png", lambda original: (original.convert("P"), {})),
@@ -162,7 +170,7 @@ def _sideways(original):
         ),
         (".png", lambda original: (original.convert("L").convert("I;16"), {})),
     ],
-    ids=["EXIF", "CMYK", "grey", "palette", "grey with alpha", "alpha", "16 bits"],
+    ids=["EXIF", "profile", "CMYK", "grey", "palette", "grey with alpha", "alpha", "16 bits"],
 )
 def test_modes_and_orientation_are_those_of_load_image(tmp_path, suffix, make):
     changed, settings = make(picture(120, 90))
@@ -228,6 +236,17 @@ def test_a_torn_tail_is_mended(folder, whole, tmp_path, pixels, index):
         ("pixels.u8", "index.jsonl"), contents(whole), (pixels, index), strict=True
     ):
         (out / name).write_bytes(data[:length])
+    pack(folder, out, short_side=64)
+    assert contents(out) == contents(whole)
+
+
+def test_an_index_that_does_not_fit_its_pixels_is_mended(folder, whole, tmp_path):
+    out = tmp_path / "out.photos"
+    out.mkdir()
+    pixels, index = contents(whole)
+    (out / "pixels.u8").write_bytes(pixels)
+    lines = index.splitlines(keepends=True)
+    (out / "index.jsonl").write_bytes(b"".join([*lines[:50], *lines[40:]]))
     pack(folder, out, short_side=64)
     assert contents(out) == contents(whole)
 
