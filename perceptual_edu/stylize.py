@@ -6,11 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .networks import StyleNet, _check_image
 from .scale import fast_dtype
 from .strips import can_be_in_strips, in_strips
+
+MARGIN = 8
+"""Pixels reflected around a photograph and cut off afterwards.
+
+Phi pads with zeros, and so a network learns to paint the border of a picture greyer than its
+middle: let it do so outside.
+"""
 
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601, as in YIQ and YCbCr
 
@@ -23,6 +31,7 @@ def stylize(
     keep_colors: bool = False,
     dtype: torch.dtype | None = None,
     strip: int | None = None,
+    margin: int = MARGIN,
 ) -> Tensor:
     """Apply a style network to a photograph of any size.
 
@@ -45,6 +54,8 @@ def stylize(
     strip
         Rows that are computed at a time (:mod:`~perceptual_edu.strips`); chosen by default. The
         paper's own networks (padding "start", transposed convolutions) are computed whole.
+    margin
+        See :data:`MARGIN`.
 
     Returns
     -------
@@ -64,15 +75,22 @@ def stylize(
         raise ValueError(f"stylize takes one image, (1, 3, H, W), not {tuple(image.shape)}")
     dtype = dtype or fast_dtype()
     _check_memory(network, image, dtype)
+    height, width = image.shape[2:]
+    margin = min(margin, height - 1, width - 1)  # all that can be reflected
+    wider = F.pad(image, (margin,) * 4, mode="reflect") if margin else image
     output = torch.empty_like(image, dtype=torch.float32)
     strips: Iterable[tuple[int, Tensor]]
     if can_be_in_strips(network):
-        strips = in_strips(network, image, dtype=dtype, strip=strip)
+        strips = in_strips(network, wider, dtype=dtype, strip=strip)
     else:
-        strips = [(0, _whole(network, image, dtype))]
+        strips = [(0, _whole(network, wider, dtype))]
     with torch.inference_mode():
         for first, y in strips:
-            rows = slice(first, first + y.shape[2])
+            top = max(first - margin, 0)
+            y = y[:, :, top + margin - first :, margin : margin + width][
+                :, :, : max(height - top, 0)
+            ]
+            rows = slice(top, top + y.shape[2])
             photo = image[:, :, rows].float()
             output[:, :, rows] = _mixed(photo, y.to(image.device), strength, keep_colors)
     return output

@@ -513,7 +513,7 @@ class Server:
 
     def __init__(self, data):
         self.data, self.ranges, self.break_after = data, True, None
-        self.tag, self.failures, self.statuses = '"one"', 0, []
+        self.tag, self.failures, self.statuses, self.shift = '"one"', 0, [], 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -531,6 +531,8 @@ class Server:
         start = int((request.headers["Range"] or "bytes=0-")[6:-1])
         same = request.headers["If-Range"] in (None, self.tag)
         status = 206 if start and self.ranges and same else 200
+        if start > len(self.data):
+            status = 416
         if self.failures:
             self.failures, status = self.failures - 1, 503
         if request.path != "/a.zip":
@@ -541,6 +543,7 @@ class Server:
             request.send_header("Content-Length", "0")
             request.end_headers()
             return
+        start += self.shift
         data = self.data[start:] if status == 206 else self.data
         request.send_header("Content-Length", str(len(data)))
         request.send_header("ETag", self.tag)
@@ -593,6 +596,7 @@ def test_a_file_that_has_changed_is_fetched_anew(server, tmp_path, ranges):
     work.close()
     server.data, server.tag, server.ranges = server.data[::-1], '"two"', ranges
     fetch(server, tmp_path / "a.zip")
+    assert server.statuses == [200, 200]
     assert (tmp_path / "a.zip").read_bytes() == server.data
 
 
@@ -605,6 +609,26 @@ def test_a_changed_file_is_noticed_even_if_the_server_ignores_if_range(server, t
     part.write_text(part.read_text().replace("5000000", "4999999"))
     fetch(server, tmp_path / "a.zip")
     assert server.statuses == [200, 206, 200]
+    assert (tmp_path / "a.zip").read_bytes() == server.data
+
+
+def test_another_range_than_was_asked_for_is_not_used(server, tmp_path):
+    work = download(server.url, tmp_path / "a.zip")
+    next(work)
+    work.close()
+    server.shift = 100
+    fetch(server, tmp_path / "a.zip")
+    assert server.statuses == [200, 206, 200]
+    assert (tmp_path / "a.zip").read_bytes() == server.data
+
+
+def test_a_file_that_has_become_shorter_is_fetched_anew(server, tmp_path):
+    work = download(server.url, tmp_path / "a.zip")
+    next(work)
+    work.close()
+    server.data = server.data[:1000]
+    fetch(server, tmp_path / "a.zip")
+    assert server.statuses == [200, 416, 200]
     assert (tmp_path / "a.zip").read_bytes() == server.data
 
 
