@@ -36,13 +36,13 @@ BUNDLED = {
     "starry_night": replace(BASE, style="starry_night", tv=1e-6),
     "mosaic": replace(BASE, style="mosaic", style_weight=1.0),
     "stained_glass": replace(BASE, style="stained_glass", style_weight=1.0),
+    "pointillism": replace(BASE, style="pointillism", style_weight=2.5),
 }
 PAINTINGS = {
     "great_wave": replace(BASE, style_weight=10.0),
     "the_scream": replace(BASE, style_weight=12.0),
     "composition_vii": replace(BASE, style_weight=5.0),
-    "udnie": replace(BASE, style_weight=14.0),
-    "wheat_field_with_cypresses": replace(BASE, style_weight=12.0),
+    "wheat_field_with_cypresses": replace(BASE, style_weight=10.0),
 }
 if scale_name() == "laptop":
     BUNDLED["starry_night"] = replace(BUNDLED["starry_night"], steps=2_400)
@@ -54,6 +54,14 @@ FURTHER = {
         laptop=[
             {"size": 256, "batch": 2, "steps": 1_000, "cooldown": 0.7, "seed": 0},
             {"size": 256, "batch": 2, "steps": 1_000, "cooldown": 0.8, "seed": 1},
+            {
+                "size": 384,
+                "batch": 1,
+                "steps": 900,
+                "cooldown": 1.0,
+                "learning_rate": 7e-4,
+                "seed": 2,
+            },
         ],
         gpu=[],
     )

@@ -306,6 +306,6 @@ def _header(path: str | Path) -> dict[str, dict]:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-        return {part: json.loads(header[part]) for part in ("architecture", "card")}
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        return {part: dict(json.loads(header[part])) for part in ("architecture", "card")}
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise NetworkError(f"{path}: not a trained network of this library ({error})") from None

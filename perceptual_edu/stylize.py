@@ -122,7 +122,7 @@ def _check_memory(network: StyleNet, image: Tensor, dtype: torch.dtype) -> None:
     """Refuse now what would end with the system's killing the program."""
     height, width = image.shape[2:]
     values = (0.75 if can_be_in_strips(network) else 6) * network.config["width"]
-    needed = height * width * (values * dtype.itemsize + 12) + 4e8
+    needed = height * width * (values * dtype.itemsize + 24) + 4e8
     free = _free_memory(next(network.parameters()).device)
     if needed > free:
         raise ValueError(

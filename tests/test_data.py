@@ -7,6 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
+from perceptual_edu import load_image, load_network, read_card, stylize
 from perceptual_edu.assets import data_folder, photos, styles
 
 FREE = ("CC0", "CC-BY", "public domain", "BSD", "MIT", "GPL", "LGPL")
@@ -20,8 +21,9 @@ def rows():
     }
 
 
-def test_every_picture_has_author_licence_and_origin():
-    files = {path.name for path in photos() + styles()}
+def test_every_file_has_author_licence_and_origin():
+    networks = (data_folder() / "checkpoints").glob("*")
+    files = {path.name for path in [*photos(), *styles(), *networks]}
     assert files == set(rows())
     for name, (what, author, licence, origin) in rows().items():
         assert what, name
@@ -59,3 +61,18 @@ def test_the_procedural_styles_are_drawn_by_their_script(tmp_path):
         assert drawn.resize((8, 8)).tobytes() == pytest.approx(
             bundled.resize((8, 8)).tobytes(), abs=6
         )
+
+
+CHECKPOINTS = sorted((data_folder() / "checkpoints").glob("*"))
+
+
+@pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: path.stem)
+def test_checkpoints_are_small_and_say_how_they_were_trained(path):
+    assert path.stat().st_size < 1e6
+    card = read_card(path)
+    assert card["steps"] == card["recipe"]["steps"]
+    assert card["photographs"]["count"] > 1000
+    assert card["hardware"]
+    assert card["losses"]["total"] > 0
+    image = load_image(photos()[0], long_side=64)
+    assert stylize(load_network(path), image).shape == image.shape
