@@ -6,8 +6,8 @@ The photograph (longer side 512) goes through each network; the result, rounded 
 in float32 under the released code's objective (content relu3_3, 5 x mean-squared Gram matrices,
 the style picture's longer side 384, TV 1e-6), whatever weights the network was trained with. The
 measure is the score as a part of the photograph's own. Beside the network alone stands the
-library's stylize, which keeps the border of the picture clean at a small price. A network whose style picture is not at
-hand is left out.
+library's stylize, which keeps the border of the picture clean at a small price. A network whose
+style picture is not at hand is left out.
 """
 
 import argparse

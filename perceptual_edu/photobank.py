@@ -24,13 +24,10 @@ from .packing import (
     finished_index,
     in_order,
     index_digest,
-    is_pack,
     make_entry,
     make_header,
 )
 from .scale import device as best_device
-
-__all__ = ["PhotoBank", "is_pack"]
 
 
 class PhotoBank:

@@ -28,7 +28,8 @@ from .images import load_image
 from .loss_network import LossNetwork
 from .losses import CONTENT_LAYER, STYLE_LAYERS, LossTerms, PerceptualLoss
 from .networks import StyleNet, load_network, read_card, save_network
-from .photobank import PhotoBank, is_pack
+from .packing import is_pack
+from .photobank import PhotoBank
 from .scale import device, fast_dtype, hardware
 
 

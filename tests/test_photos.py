@@ -190,6 +190,7 @@ def test_several_folders_and_files_go_into_one_pack(tmp_path):
     assert [record.path for record in records] == ["b.png", "one/a.png", "two/a.png"]
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
 def test_a_name_that_is_not_unicode_does_no_harm(tmp_path):
     (tmp_path / "in").mkdir()
     name = os.fsencode(tmp_path / "in") + b"/caf\xe9.png"
@@ -794,9 +795,9 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     command = [sys.executable, "-m", "perceptual_edu", "photos", "pack"]
     command += [tmp_path / "in", "-o", tmp_path / "out"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "out" / "index.jsonl").exists() and process.poll() is None:
+    pixels = tmp_path / "out" / "pixels.u8"
+    while process.poll() is None and not (pixels.exists() and pixels.stat().st_size):
         time.sleep(0.05)
-    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 130, errors
