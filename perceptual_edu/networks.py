@@ -22,9 +22,17 @@ from torch import Tensor, nn
 from .files import written_atomically
 
 NORMS = ("instance", "batch")
+"""Ways to normalise: ours, and the paper's."""
+
 UPSAMPLINGS = ("resize", "transposed")
+"""Ways to double a picture: ours, and the paper's."""
+
 PADDINGS = ("reflection", "zero", "start")
-START_PADDING = 40  # five residual blocks lose 2 pixels a side each, at a quarter of the size
+"""Ways to pad: ours, the simplest, and the paper's."""
+
+START_PADDING = 40
+"""The paper's padding at the start: five residual blocks lose 2 pixels a side each, at a quarter
+of the picture's size."""
 
 
 class NetworkError(Exception):
