@@ -181,7 +181,9 @@ def _plain_training(recipe: StyleRecipe, bank: PhotoBank) -> Iterator[float]:
 def bench_stylize(
     sizes: tuple[int, ...] = (256, 512), width: int = 16, repeats: int = 9
 ) -> Iterator[dict]:
-    """Time one pass through a style network, plain float32 eager against :func:`~perceptual_edu.stylize.stylize`.
+    """Time one pass through a style network: plain float32 eager, and ours.
+
+    Ours is :func:`~perceptual_edu.stylize.stylize`.
 
     Yields
     ------

@@ -52,8 +52,8 @@ class PhotoBank:
     seed
         Of the order, the positions and the mirroring; not negative.
     device
-        Where batches appear; default: :func:`perceptual_edu.scale.device`. On CUDA, photographs that
-        take less than a quarter of the free memory are kept there as a whole.
+        Where batches appear; default: :func:`perceptual_edu.scale.device`. On CUDA, photographs
+        that take less than a quarter of the free memory are kept there as a whole.
 
     Attributes
     ----------
