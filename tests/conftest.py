@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 import torch
 
@@ -29,3 +31,9 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if "gpu" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_heard():
+    """A shell ignores Ctrl-C on behalf of what runs in the background, and programs inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
