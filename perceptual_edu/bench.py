@@ -200,7 +200,7 @@ def bench_stylize(
         for round_ in range(repeats + 2):
             with torch.no_grad():
                 plain_seconds, plain = _timed(lambda image=image: network(image))
-            seconds, ours = _timed(lambda image=image: stylize(fast, image))
+            seconds, ours = _timed(lambda image=image: stylize(fast, image, margin=0))
             if round_ >= 2:
                 spent["plain"].append(plain_seconds)
                 spent["ours"].append(seconds)
