@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
@@ -131,6 +132,15 @@ def to_pil(image: Tensor) -> Image.Image:
         raise ImageError(f"an image is (1, 3, H, W) or (3, H, W), not {tuple(image.shape)}")
     pixels = image.detach().float().clamp(0, 255).round().to("cpu", torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
+def bicubic(image: Tensor, height: int, width: int) -> Tensor:
+    """Resize images (B, C, H, W) as MATLAB's ``imresize`` does, the way super-resolution is scored.
+
+    Keys' cubic with a = -0.5, widened when it shrinks (antialiasing). Float32, not clipped: a
+    cubic overshoots at edges.
+    """
+    return F.interpolate(image.float(), size=(height, width), mode="bicubic", antialias=True)
 
 
 def check_output(path: Path) -> None:

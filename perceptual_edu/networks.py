@@ -1,6 +1,7 @@
 """f_W: the feed-forward image transformation networks (section 3.1 and the supplement).
 
-A network takes and returns images (B, 3, H, W), RGB, in [0, 255]. In the authors' notation,
+One paints in a style, another enlarges, and SRCNN is what the paper compares the latter with. A
+network takes and returns images (B, 3, H, W), RGB, in [0, 255]. In the authors' notation,
 ``c9s1-32`` is a 9x9 convolution with 32 filters and stride 1, ``d64`` a 3x3 convolution with 64
 filters that halves the picture, ``R128`` a residual block of two 3x3 convolutions with 128 filters,
 ``u64`` a 3x3 convolution that doubles the picture. Normalisation and ReLU follow every convolution
@@ -20,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .files import written_atomically
+from .images import bicubic
 
 NORMS = ("instance", "batch")
 """Ways to normalise: ours, and the paper's."""
@@ -33,6 +35,10 @@ PADDINGS = ("reflection", "zero", "start")
 START_PADDING = 40
 """The paper's padding at the start: five residual blocks lose 2 pixels a side each, at a quarter
 of the picture's size."""
+
+
+FACTORS = (4, 8)
+"""Enlargements of super-resolution (section 4.2)."""
 
 
 class NetworkError(Exception):
@@ -227,8 +233,159 @@ class StyleNet(nn.Module):
         w, chosen = self.config["width"], self.config
         layers = f"c9s1-{w},d{2 * w},d{4 * w},R{4 * w}x5,u{2 * w},u{w},c9s1-3"
         choices = ", ".join(f"{chosen[k]} {k}" for k in ("norm", "upsampling", "padding"))
-        parameters = sum(p.numel() for p in self.parameters())
-        return f"StyleNet({layers}: {choices}; {parameters:,} parameters)"
+        return f"StyleNet({layers}: {choices}; {_count(self):,} parameters)"
+
+
+class SuperResolutionNet(nn.Module):
+    """The super-resolution network: a picture ``factor`` times as large in one pass.
+
+    The defaults are what we recommend, :meth:`paper` is the network of the paper's supplement.
+    Both do their work at the small size: c9s1-64, R64 x4. The paper then doubles the picture two
+    or three times (u64) and ends in c9s1-3 and a scaled tanh. Ours makes all ``factor`` x
+    ``factor`` pixels at once from the small map (sub-pixel convolution, Shi et al. 2016), adds
+    them to the bicubic enlargement, and does not normalise: contrast is what it has to keep.
+
+    Parameters
+    ----------
+    factor
+        4 or 8.
+    width
+        Filters.
+    norm
+        None, ``"batch"`` as in the paper, or ``"instance"``.
+    upsampling
+        ``"shuffle"``, or ``"transposed"`` as in the paper, or ``"resize"`` (as the style network).
+    padding
+        ``"reflection"``, or ``"zero"`` as in the paper.
+
+    Examples
+    --------
+    >>> SuperResolutionNet(4)
+    SuperResolutionNet(x4: c9s1-64,R64x4,c3s1-48,shuffle4 + bicubic: no norm, ...)
+    """
+
+    smallest = 5
+    """The smallest height and width of a picture: reflection needs more pixels than it adds."""
+
+    def __init__(
+        self,
+        factor: int = 4,
+        *,
+        width: int = 64,
+        norm: str | None = None,
+        upsampling: str = "shuffle",
+        padding: str = "reflection",
+    ) -> None:
+        super().__init__()
+        _check_factor(factor)
+        if norm is not None:
+            _check_choice("norm", norm, NORMS)
+        _check_choice("upsampling", upsampling, ("shuffle", *UPSAMPLINGS))
+        _check_choice("padding", padding, ("reflection", "zero"))
+        self.config = dict(
+            factor=factor, width=width, norm=norm, upsampling=upsampling, padding=padding
+        )
+        how, w = dict(norm=norm, padding=padding), width
+        layers = [ConvBlock(3, w, 9, **how), *(ResidualBlock(w, **how) for _ in range(4))]
+        if upsampling == "shuffle":
+            last = ConvBlock(w, 3 * factor**2, 3, norm=None, relu=False, padding=padding)
+            nn.init.zeros_(last.conv.weight)  # begin as the bicubic enlargement, without a grid
+            nn.init.zeros_(last.conv.bias)
+            layers += [last, nn.PixelShuffle(factor)]
+        else:
+            doublings = factor.bit_length() - 1
+            layers += [
+                ConvBlock(w, w, 3, stride=0.5, upsampling=upsampling, **how)
+                for _ in range(doublings)
+            ]
+            layers += [ConvBlock(w, 3, 9, norm=None, relu=False, padding=padding)]
+        self.layers = nn.Sequential(*layers)
+
+    @classmethod
+    def paper(cls, factor: int = 4) -> SuperResolutionNet:
+        """The network of the supplement."""
+        return cls(factor, norm="batch", upsampling="transposed", padding="zero")
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Enlarge images (B, 3, H, W) in [0, 255] to (B, 3, factor H, factor W).
+
+        Raises
+        ------
+        ValueError
+            If an image is smaller than 5 pixels a side or not (B, 3, H, W).
+        """
+        _check_image(image, self.smallest)
+        x = self.layers(image / 127.5 - 1)
+        if self.config["upsampling"] != "shuffle":
+            return scaled_tanh(x)
+        return _enlarged(image, self.config["factor"]) + 127.5 * x.float()
+
+    def __repr__(self) -> str:
+        w, factor = self.config["width"], self.config["factor"]
+        if self.config["upsampling"] == "shuffle":
+            end = f"c3s1-{3 * factor**2},shuffle{factor} + bicubic"
+        else:
+            end = ",".join([f"u{w}"] * (factor.bit_length() - 1) + ["c9s1-3"])
+        choices = f"{self.config['norm'] or 'no'} norm, {self.config['upsampling']} upsampling, "
+        return (
+            f"SuperResolutionNet(x{factor}: c9s1-{w},R{w}x4,{end}: {choices}"
+            f"{self.config['padding']} padding; {_count(self):,} parameters)"
+        )
+
+
+class SRCNN(nn.Module):
+    """The first network for super-resolution (Dong et al. 2014), the paper's baseline.
+
+    Three convolutions, 9x9 with 64 filters, 5x5 with 32, and 5x5, sharpen the brightness of the
+    bicubic enlargement; its colours stay. 57,281 parameters; ``middle=1`` is the authors' smaller
+    9-1-5.
+    """
+
+    smallest = 5
+
+    def __init__(self, factor: int = 4, *, middle: int = 5) -> None:
+        super().__init__()
+        _check_factor(factor)
+        self.config = dict(factor=factor, middle=middle)
+        self.layers = nn.Sequential(
+            ConvBlock(1, 64, 9, norm=None),
+            ConvBlock(64, 32, middle, norm=None),
+            ConvBlock(32, 1, 5, norm=None, relu=False),
+        )
+        # Begin near the identity: sharpening is a small change.
+        nn.init.normal_(self.layers[2].conv.weight, std=1e-3)
+        nn.init.zeros_(self.layers[2].conv.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """As :meth:`SuperResolutionNet.forward`."""
+        _check_image(image, self.smallest)
+        enlarged = _enlarged(image, self.config["factor"])
+        weights = torch.tensor(LUMA, device=image.device).view(1, 3, 1, 1)
+        y = (enlarged * weights).sum(1, keepdim=True)
+        # The same change of R, G and B changes the brightness only.
+        return enlarged + 127.5 * self.layers(y / 127.5 - 1).float()
+
+    def __repr__(self) -> str:
+        factor, middle = self.config["factor"], self.config["middle"]
+        return f"SRCNN(x{factor}: bicubic,9-{middle}-5 on Y; {_count(self):,} parameters)"
+
+
+LUMA = (0.299, 0.587, 0.114)
+"""Brightness from R, G, B (Rec. 601, as in YIQ and YCbCr)."""
+
+
+def _enlarged(image: Tensor, factor: int) -> Tensor:
+    height, width = image.shape[2:]
+    return bicubic(image, factor * height, factor * width)
+
+
+def _check_factor(factor: int) -> None:
+    if factor not in FACTORS:
+        raise ValueError(f"factor is {factor}; wanted is one of {', '.join(map(str, FACTORS))}")
+
+
+def _count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
 
 
 def scaled_tanh(x: Tensor) -> Tensor:
@@ -254,7 +411,7 @@ def _check_image(image: Tensor, smallest: int) -> None:
 
 # ---------------------------------------------------------------- files
 
-_NETWORKS = {"StyleNet": StyleNet}
+_NETWORKS = {kind.__name__: kind for kind in (StyleNet, SuperResolutionNet, SRCNN)}
 
 
 def save_network(network: nn.Module, path: str | Path, card: Mapping | None = None) -> None:
@@ -263,7 +420,7 @@ def save_network(network: nn.Module, path: str | Path, card: Mapping | None = No
     Parameters
     ----------
     network
-        A :class:`StyleNet`.
+        A :class:`StyleNet`, :class:`SuperResolutionNet` or :class:`SRCNN`.
     path
         The file; written beside it first and renamed, so that it is never half there.
     card

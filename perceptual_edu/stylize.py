@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .networks import StyleNet, _check_image
+from .networks import LUMA, StyleNet, _check_image
 from .scale import fast_dtype
 from .strips import can_be_in_strips, in_strips
 
@@ -19,8 +19,6 @@ MARGIN = 8
 Phi pads with zeros, and so a network learns to paint the border of a picture greyer than its
 middle: let it do so outside.
 """
-
-_LUMA = (0.299, 0.587, 0.114)  # Rec. 601, as in YIQ and YCbCr
 
 
 def stylize(
@@ -110,7 +108,7 @@ def _whole(network: StyleNet, image: Tensor, dtype: torch.dtype) -> Tensor:
 def _mixed(photo: Tensor, y: Tensor, strength: float, keep_colors: bool) -> Tensor:
     if keep_colors:
         # In YIQ and YCbCr alike, another luma and the same colour move R, G and B by as much.
-        luma = torch.tensor(_LUMA, device=y.device).view(1, 3, 1, 1)
+        luma = torch.tensor(LUMA, device=y.device).view(1, 3, 1, 1)
         y = (photo + ((y - photo) * luma).sum(1, keepdim=True)).clamp(0, 255)
     return torch.lerp(photo, y, strength)
 

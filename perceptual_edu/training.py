@@ -27,10 +27,18 @@ from .files import written_atomically
 from .images import load_image
 from .loss_network import LossNetwork
 from .losses import CONTENT_LAYER, STYLE_LAYERS, LossTerms, PerceptualLoss
-from .networks import StyleNet, load_network, read_card, save_network
+from .networks import (
+    SRCNN,
+    StyleNet,
+    SuperResolutionNet,
+    load_network,
+    read_card,
+    save_network,
+)
 from .packing import is_pack
 from .photobank import PhotoBank
 from .scale import device, fast_dtype, hardware
+from .superres import PAPER_BLUR, degrade
 
 
 class TrainingError(Exception):
@@ -107,6 +115,75 @@ class StyleRecipe:
         return compare
 
 
+ARCHITECTURES = ("recommended", "paper", "srcnn")
+"""Super-resolution networks: ours, the supplement's, and the baseline's."""
+
+LOSSES = ("feature", "pixel")
+"""Super-resolution losses: l_feat and l_pixel of section 3.2."""
+
+
+@dataclass(frozen=True)
+class SuperResolutionRecipe:
+    """A super-resolution network; the defaults are the paper's, but for the network itself."""
+
+    factor: int = 4
+    """How many times larger the result is: 4 or 8."""
+    loss: str = "feature"
+    """``"feature"``: phi's features of result and truth are compared; ``"pixel"``: their pixels."""
+    architecture: str = "recommended"
+    """``"recommended"``, ``"paper"`` or ``"srcnn"``."""
+    layer: str = "relu2_2"
+    """Where features are compared."""
+    blur: float = PAPER_BLUR
+    """Blur before shrinking, pixels; 0 is the standard of the benchmarks."""
+    size: int = 288
+    """Width and height of the large patches, pixels."""
+    batch: int = 4
+    """Patches a step (over all processes)."""
+    steps: int = 200_000
+    """Iterations."""
+    learning_rate: float = 1e-3
+    """Of Adam, constant in the paper."""
+    cooldown: float = 0.0
+    """The last part of the steps, 0 to 1, over which the learning rate falls to zero."""
+    start_from: str | None = None
+    """A trained network's file to go on from, instead of random weights."""
+    seed: int = 0
+    """Of the first weights and of the order of the photographs."""
+
+    def __post_init__(self) -> None:
+        for name, choices in (("loss", LOSSES), ("architecture", ARCHITECTURES)):
+            if getattr(self, name) not in choices:
+                found, wanted = getattr(self, name), " or ".join(choices)
+                raise TrainingError(f"{name} is {found!r}; wanted is {wanted}")
+        if self.size % self.factor:
+            raise TrainingError(f"patches of {self.size} pixels: not a multiple of {self.factor}")
+
+    def network(self) -> nn.Module:
+        """The network with its first weights."""
+        if self.start_from:
+            return load_network(self.start_from)
+        torch.manual_seed(self.seed)
+        makers = {"paper": SuperResolutionNet.paper, "srcnn": SRCNN}
+        return makers.get(self.architecture, SuperResolutionNet)(self.factor)
+
+    def objective(self, phi: LossNetwork) -> Callable[[nn.Module, Tensor], LossTerms]:
+        """l_feat or l_pixel as a function of the network and a batch of photographs."""
+        if self.loss == "pixel":
+            loss = PerceptualLoss(phi, pixel=1.0)
+        else:
+            loss = PerceptualLoss(phi, content={self.layer: 1.0})
+
+        def compare(network: nn.Module, photographs: Tensor) -> LossTerms:
+            small = degrade(photographs, self.factor, blur=self.blur)
+            return loss.set_content(photographs)(network(small))
+
+        return compare
+
+
+Recipe = StyleRecipe | SuperResolutionRecipe
+
+
 # ---------------------------------------------------------------- how fast
 
 
@@ -160,7 +237,7 @@ class TrainingStep:
 
 
 def train(
-    recipe: StyleRecipe,
+    recipe: Recipe,
     photographs: str | Path | PhotoBank,
     out: str | Path | None = None,
     *,
@@ -214,7 +291,7 @@ class _Run:
 
     def __init__(
         self,
-        recipe: StyleRecipe,
+        recipe: Recipe,
         photographs: str | Path | PhotoBank,
         out: Path | None,
         switches: Switches,
@@ -456,7 +533,7 @@ def _processes() -> tuple[int, int]:
     return int(os.environ.get("RANK", 0)), world
 
 
-def _bank(photographs: str | Path | PhotoBank, recipe: StyleRecipe, where: torch.device):
+def _bank(photographs: str | Path | PhotoBank, recipe: Recipe, where: torch.device):
     if isinstance(photographs, PhotoBank):
         return photographs
     how = {"size": recipe.size, "batch": recipe.batch, "seed": recipe.seed, "device": where}
@@ -472,10 +549,10 @@ def check_out(out: Path) -> None:
         raise TrainingError(f"{out}: there is no folder {out.parent}")
 
 
-def _as_json(recipe: StyleRecipe) -> dict:
+def _as_json(recipe: Recipe) -> dict:
     """The recipe as JSON holds it; of a file only the name, for folders differ from one machine
     to the next."""
     fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
-    for name in ("style", "start_from"):
+    for name in {"style", "start_from"} & fields.keys():
         fields[name] = fields[name] and Path(fields[name]).name
     return fields
