@@ -205,7 +205,7 @@ class PerceptualLoss:
     @torch.no_grad()
     def set_style(self, image: Tensor) -> PerceptualLoss:
         """Take ``image`` as style target; its size need not be that of the output."""
-        features = self.phi(image, self.style)
+        features = self.phi(image, self.style) if self.style else {}
         self._grams = {layer: gram_matrix(phi_j) for layer, phi_j in features.items()}
         return self
 

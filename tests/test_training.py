@@ -56,6 +56,12 @@ def test_the_gradient_of_a_batch_is_the_mean_of_its_photographs(layout, bank, ph
     assert (gradient(batch) - mean).norm() < 1e-4 * mean.norm()
 
 
+def test_style_weight_zero_trains_on_content_alone(bank, phi):
+    step = next(train(variant(style_weight=0.0), bank, phi=phi))
+    assert step.terms.style == 0
+    assert step.terms.content > 0
+
+
 def test_training_lowers_the_loss(bank, phi):
     steps = train(variant(steps=15, learning_rate=1e-2), bank, phi=phi)
     totals = [float(step.terms.total) for step in steps]
