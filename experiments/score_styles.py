@@ -55,6 +55,8 @@ def main() -> None:
     scores = {}
     for path in sorted((data_folder() / "checkpoints").glob("*.safetensors")):
         card = read_card(path)
+        if "style" not in card["recipe"]:
+            continue  # a super-resolution network
         painting = style_picture(card["recipe"]["style"], arguments.paintings)
         if painting is None:
             print(f"{path.stem}: its style picture is not at hand")

@@ -93,6 +93,11 @@ def styles() -> list[Path]:
     return _bundled_files("styles")
 
 
+def checkpoints() -> list[Path]:
+    """All bundled trained networks, in the order of their names."""
+    return _bundled_files("checkpoints")
+
+
 # ---------------------------------------------------------------- VGG-16
 #
 # The paper's loss network is the original one of Simonyan and Zisserman (Oxford, CC BY 4.0),

@@ -14,17 +14,18 @@ import typer
 from safetensors import safe_open
 from tqdm import tqdm
 
-from . import assets, cli_photos, cli_stylize, cli_train
+from . import assets, cli_photos, cli_stylize, cli_train, cli_upscale
 from .bench import bench_gatys, bench_stylize, bench_train
 from .files import written_atomically
 from .images import ImageError, check_output, load_image, save_image
 from .networks import NetworkError
 from .optimize import Step, gatys
 from .packing import PhotosError
+from .superres import SuperResolutionError
 from .training import TrainingError
 
 app = typer.Typer(
-    help="Perceptual losses for style transfer (Johnson et al., ECCV 2016).",
+    help="Perceptual losses: style transfer and super-resolution (Johnson et al., ECCV 2016).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,10 +36,19 @@ app.add_typer(bench, name="bench")
 app.command("stylize")(cli_stylize.stylize_command)
 app.command("styles")(cli_stylize.styles_command)
 app.command("export")(cli_stylize.export_command)
+app.command("upscale")(cli_upscale.upscale_command)
+app.command("score")(cli_upscale.score_command)
 app.add_typer(cli_train.app, name="train")
 app.add_typer(cli_photos.app, name="photos")
 
-_MENDABLE = (ImageError, assets.AssetError, NetworkError, PhotosError, TrainingError)
+_MENDABLE = (
+    ImageError,
+    assets.AssetError,
+    NetworkError,
+    PhotosError,
+    SuperResolutionError,
+    TrainingError,
+)
 
 
 class Start(StrEnum):

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from .benchmarks import BENCHMARKS, SETS, differing, sr_benchmarks
 from .download import COCO_2014, COCO_2014_BYTES, Downloaded, archive_in, coco_2014
 from .packing import PIXELS, Packed, finished_index, index_digest, pack_photos
 
@@ -53,6 +54,23 @@ def coco_command(
     size = COCO_2014_BYTES if url == COCO_2014 else None
     speed = _run(coco_2014(out, short_side=short_side, workers=workers, url=url, size=size))
     _summary(archive_in(out, url).with_suffix(".photos"), speed=speed, listed=_LISTED)
+
+
+@app.command("sr-benchmarks")
+def sr_benchmarks_command(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the three sets.")],
+    url: Annotated[str, typer.Option(help="Where the archive is.")] = BENCHMARKS,
+) -> None:
+    """Download Set5, Set14 and BSD100, on which super-resolution is compared (250 MB).
+
+    May be interrupted: the same command goes on from there.
+    """
+    _run(sr_benchmarks(out, url=url))
+    others = differing(out)
+    if others:
+        print(f"not the pictures of the book's tables: {', '.join(others)}")
+    count = sum(len(list((out / name).glob("*.png"))) for name in SETS)
+    print(f"{out}: {', '.join(SETS)}; {count - len(others)} of {count} pictures verified")
 
 
 @app.command("info")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,18 +55,37 @@ def load_image(
     ImageError
         If the file is missing, empty, truncated, not a picture, or has too many pixels.
     """
-    picture = _open_rgb(Path(path))
+    picture = _open_picture(Path(path), _to_srgb)
     if square is not None:
         picture = ImageOps.fit(picture, (square, square), Image.Resampling.LANCZOS)
     elif long_side is not None:
         ratio = long_side / max(picture.size)
         size = tuple(max(1, round(side * ratio)) for side in picture.size)
         picture = picture.resize(size, Image.Resampling.LANCZOS)
+    return _as_tensor(picture)
+
+
+def load_with_alpha(path: str | Path) -> tuple[Tensor, Tensor | None]:
+    """Read a picture and its transparency apart; else as :func:`load_image`.
+
+    Returns
+    -------
+    tuple[Tensor, Tensor | None]
+        (1, 3, H, W), RGB, and (1, 1, H, W), opacity, both in [0, 255]; None if there is none.
+    """
+    picture = _open_picture(Path(path), partial(_to_srgb, keep_alpha=True))
+    if picture.mode == "RGBA":
+        pixels = _as_tensor(picture)
+        return pixels[:, :3].contiguous(), pixels[:, 3:].contiguous()
+    return _as_tensor(picture), None
+
+
+def _as_tensor(picture: Image.Image) -> Tensor:
     pixels = torch.from_numpy(np.array(picture))
     return pixels.permute(2, 0, 1).unsqueeze(0).float().contiguous()
 
 
-def _open_rgb(path: Path) -> Image.Image:
+def _open_picture(path: Path, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
     if not path.exists():
         raise ImageError(f"{path}: no such file")
     if path.is_dir():
@@ -76,7 +97,7 @@ def _open_rgb(path: Path) -> Image.Image:
             warnings.simplefilter("ignore")  # Pillow warns of large pictures long before it stops
             with Image.open(path) as picture:
                 picture.load()
-                return _to_srgb(ImageOps.exif_transpose(picture))
+                return convert(ImageOps.exif_transpose(picture))
     except Image.UnidentifiedImageError:
         raise ImageError(f"{path}: not a picture in a format that Pillow reads") from None
     except Image.DecompressionBombError:
@@ -86,8 +107,8 @@ def _open_rgb(path: Path) -> Image.Image:
         raise ImageError(f"{path}: cannot be decoded ({error})") from None
 
 
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    """8-bit sRGB without transparency, from any of Pillow's modes."""
+def _to_srgb(picture: Image.Image, keep_alpha: bool = False) -> Image.Image:
+    """8-bit sRGB from any of Pillow's modes; transparency is laid over white, or kept."""
     profile = picture.info.get("icc_profile")
     if picture.mode.startswith(("I", "F")):
         picture = _to_8_bit(picture)
@@ -95,6 +116,8 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
         picture = _apply_profile(picture, profile)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
+        if keep_alpha:
+            return picture
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
     return picture.convert("RGB")
@@ -130,8 +153,9 @@ def to_pil(image: Tensor) -> Image.Image:
         image = image[0]
     if image.ndim != 3 or image.shape[0] != 3:
         raise ImageError(f"an image is (1, 3, H, W) or (3, H, W), not {tuple(image.shape)}")
-    pixels = image.detach().float().clamp(0, 255).round().to("cpu", torch.uint8)
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+    if image.dtype != torch.uint8:
+        image = image.detach().float().clamp(0, 255).round().to(torch.uint8)
+    return Image.fromarray(image.permute(1, 2, 0).cpu().numpy())
 
 
 def bicubic(image: Tensor, height: int, width: int) -> Tensor:
@@ -153,19 +177,25 @@ def check_output(path: Path) -> None:
         raise ImageError(f"{path}: the folder {path.parent} cannot be written")
 
 
-def save_image(image: Tensor, path: str | Path, *, quality: int = 95) -> None:
+def save_image(
+    image: Tensor, path: str | Path, *, alpha: Tensor | None = None, quality: int = 95
+) -> None:
     """Write a tensor (1, 3, H, W) in [0, 255] as a picture, in the format of the suffix.
 
-    The file appears under its name only when it is complete.
+    ``alpha`` (1, 1, H, W) in [0, 255] is its opacity. The file appears under its name only when it
+    is complete.
 
     Raises
     ------
     ImageError
-        If the suffix is unknown or the folder cannot be written.
+        If the suffix is unknown, the folder cannot be written, or the format has no transparency.
     """
     path = Path(path)
     picture = to_pil(image)
     check_output(path)
+    if alpha is not None:
+        opacity = alpha[0, 0].clamp(0, 255).round().to("cpu", torch.uint8)
+        picture.putalpha(Image.fromarray(opacity.numpy()))
     try:
         with written_atomically(path) as temporary:
             picture.save(temporary, quality=quality)

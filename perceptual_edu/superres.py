@@ -112,14 +112,15 @@ def match_histogram(image: Tensor, low: Tensor) -> Tensor:
     Tensor
         (1, 3, H, W), float32.
     """
-    pixels, reference = (_as_array(to_8_bit(x)) for x in (image, low))
+    pixels, reference = _as_array(image), _as_array(low)
     matched = match_histograms(pixels, reference, channel_axis=2)
     return torch.from_numpy(matched).permute(2, 0, 1).unsqueeze(0).float().to(image.device)
 
 
 def _as_array(image: Tensor) -> np.ndarray:
     """(H, W, 3), uint8."""
-    return image[0].permute(1, 2, 0).to("cpu", torch.uint8).numpy()
+    pixels = image if image.dtype == torch.uint8 else to_8_bit(image).to(torch.uint8)
+    return pixels[0].permute(1, 2, 0).cpu().numpy()
 
 
 # ---------------------------------------------------------------- scores

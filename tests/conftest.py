@@ -1,9 +1,10 @@
 import signal
+import sys
 
 import pytest
 import torch
 
-from perceptual_edu import LossNetwork, load_image, photo, style
+from perceptual_edu import LossNetwork, cli, load_image, photo, style
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,19 @@ def pytest_collection_modifyitems(items):
 def ctrl_c_is_heard():
     """A shell ignores Ctrl-C on behalf of what runs in the background, and programs inherit it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    """Run ``perceptual-edu`` in this process and in ``tmp_path``: -> exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["perceptual-edu", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, errors = capfd.readouterr()
+        code = ended.value.code
+        return (1, out, errors + code) if isinstance(code, str) else (code or 0, out, errors)
+
+    return run

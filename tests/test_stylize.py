@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from perceptual_edu import assets, cli, load_image, photo, save_image
+from perceptual_edu import assets, load_image, photo, save_image
 from perceptual_edu.export import export_onnx
 from perceptual_edu.networks import StyleNet, save_network
 from perceptual_edu.stylize import MARGIN, stylize
@@ -216,21 +216,11 @@ def test_the_onnx_model_gives_the_same_pictures_at_any_size(tmp_path, choices):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capfd):
-    """Run the command here, in a folder of its own: -> exit code, output, errors."""
-    monkeypatch.chdir(tmp_path)
+def run(command, tmp_path):
+    """Run the command in a folder with a network: -> exit code, output, errors."""
     torch.manual_seed(0)
     save_network(random_network(), tmp_path / "net.safetensors")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["perceptual-edu", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, errors = capfd.readouterr()
-        code = ended.value.code
-        return (1, out, errors + code) if isinstance(code, str) else (code or 0, out, errors)
-
-    return run
+    return command
 
 
 STYLE = ("--style", "net.safetensors")

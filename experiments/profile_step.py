@@ -1,0 +1,80 @@
+"""Where the time of a training step goes, by kind of work (chapter 6).
+
+    python experiments/profile_step.py [--steps 4] [--out OUT.json]
+
+Full width, crops of 256 pixels, batch 4, the bundled photographs, all switches that are on by
+default. PyTorch's profiler adds up the time of each operator by itself.
+"""
+
+import argparse
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from perceptual_edu import PhotoBank, StyleRecipe, device, photos, train
+from perceptual_edu.assets import data_folder
+from perceptual_edu.files import written_atomically
+from perceptual_edu.scale import hardware, scale
+
+# Part of an operator's name -> kind of work; the first that fits counts.
+KINDS = {
+    "convolution_backward": "convolutions backward",
+    "convolution": "convolutions forward",
+    "cudnn": "convolutions forward",
+    "bmm": "Gram matrices",
+    "norm": "normalisation",
+    "pool": "pooling, ReLU and padding",
+    "relu": "pooling, ReLU and padding",
+    "clamp_min": "pooling, ReLU and padding",
+    "threshold": "pooling, ReLU and padding",
+    "pad": "pooling, ReLU and padding",
+    "upsample": "upsampling",
+    "copy": "copies and conversions",
+    "adam": "Adam",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=4)
+    out = data_folder() / "results" / "profile_step.json"
+    parser.add_argument("--out", type=Path, default=out)
+    arguments = parser.parse_args()
+    size, width = scale(smoke=32, laptop=256, gpu=256), scale(smoke=4, laptop=32, gpu=32)
+    recipe = StyleRecipe("starry_night", size=size, width=width)
+    bank = PhotoBank.from_folder(photos(), size=size, batch=recipe.batch, device=device())
+    run = train(recipe, bank)
+    for _ in range(3):
+        next(run)
+    cuda = device().type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
+    with profile(activities=activities) as found:
+        for _ in range(arguments.steps):
+            float(next(run).terms.total)
+    parts: dict[str, float] = {}
+    for event in found.key_averages():
+        spent = event.self_device_time_total if cuda else event.self_cpu_time_total
+        name = event.key.lower()
+        kind = next((kind for part, kind in KINDS.items() if part in name), "other")
+        parts[kind] = parts.get(kind, 0) + spent / 1e6 / arguments.steps
+    report = {
+        "what": "seconds of a training step, by kind of work",
+        "machine": hardware(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "settings": {"size": size, "batch": recipe.batch, "width": width, "switches": "default"},
+        "seconds_per_step": sum(parts.values()),
+        "parts": dict(sorted(parts.items(), key=lambda item: -item[1])),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    for kind, seconds in report["parts"].items():
+        print(f"{kind:28} {seconds:.3f} s  {seconds / report['seconds_per_step']:.1%}")
+    with written_atomically(arguments.out) as temporary:
+        temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
