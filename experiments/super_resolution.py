@@ -4,7 +4,8 @@
 
 FOLDER holds Set5, Set14 and BSD100 (perceptual-edu photos sr-benchmarks -o FOLDER). Each network in
 data/checkpoints/ and bicubic enlargement, x4 and x8, without and with the paper's blur, without and
-with histogram matching: PSNR and SSIM on Y and a perceptual distance, for every picture.
+with histogram matching: PSNR and SSIM on Y, without matching also a perceptual distance, for every
+picture.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from perceptual_edu import LossNetwork, assets, device, load_network
+from perceptual_edu import LossNetwork, assets, device, fast_dtype, load_network
 from perceptual_edu.benchmarks import SETS, differing
 from perceptual_edu.files import written_atomically
 from perceptual_edu.networks import FACTORS
@@ -31,7 +32,7 @@ def main() -> None:
     out = assets.data_folder() / "results" / "super_resolution.json"
     parser.add_argument("--out", type=Path, default=out)
     arguments = parser.parse_args()
-    phi = LossNetwork().to(device())
+    phi = LossNetwork(dtype=fast_dtype()).to(device())
     tables = []
     for factor in FACTORS:
         networks = {"bicubic": None} | {
@@ -43,7 +44,8 @@ def main() -> None:
             for histogram in (False, True):
                 for name in SETS:
                     how = {"factor": factor, "blur": blur, "histogram": histogram}
-                    run = score_pictures(arguments.folder / name, networks, **how, phi=phi)
+                    judge = None if histogram else phi
+                    run = score_pictures(arguments.folder / name, networks, **how, phi=judge)
                     rows = list(
                         tqdm(run, desc=f"{name} x{factor}", total=SETS[name] * len(networks))
                     )

@@ -6,7 +6,7 @@ A photograph becomes a tensor (:mod:`~perceptual_edu.images`), phi, a VGG-16, tu
 (:mod:`~perceptual_edu.optimize`) or the weights of a network (:mod:`~perceptual_edu.training`).
 """
 
-from .assets import AssetError, checkpoint, photo, photos, style, styles, vgg16_weights
+from .assets import AssetError, checkpoint, checkpoints, photo, photos, style, styles, vgg16_weights
 from .images import ImageError, load_image, save_image, to_pil
 from .loss_network import LAYERS, LossNetwork
 from .losses import (
@@ -20,13 +20,30 @@ from .losses import (
     style_loss,
     total_variation,
 )
-from .networks import NetworkError, StyleNet, load_network, read_card, save_network
+from .networks import (
+    SRCNN,
+    NetworkError,
+    StyleNet,
+    SuperResolutionNet,
+    load_network,
+    read_card,
+    save_network,
+)
 from .optimize import Step, gatys, invert_features, noise_like, optimize_image, reconstruct_style
 from .packing import PhotosError, pack_photos
 from .photobank import PhotoBank
 from .scale import device, fast_dtype, provenance, scale
 from .stylize import stylize
-from .training import StyleRecipe, Switches, TrainingError, TrainingStep, train
+from .superres import SuperResolutionError, degrade, psnr_y, ssim_y
+from .training import (
+    StyleRecipe,
+    SuperResolutionRecipe,
+    Switches,
+    TrainingError,
+    TrainingStep,
+    train,
+)
+from .upscale import upscale
 
 BEHAVIOUR = 1
 """Raised when the library's results change, so that the book's notebooks are run again."""
@@ -35,6 +52,7 @@ __all__ = [
     "BEHAVIOUR",
     "CONTENT_LAYER",
     "LAYERS",
+    "SRCNN",
     "STYLE_LAYERS",
     "AssetError",
     "ImageError",
@@ -47,10 +65,15 @@ __all__ = [
     "Step",
     "StyleNet",
     "StyleRecipe",
+    "SuperResolutionError",
+    "SuperResolutionNet",
+    "SuperResolutionRecipe",
     "Switches",
     "TrainingError",
     "TrainingStep",
     "checkpoint",
+    "checkpoints",
+    "degrade",
     "device",
     "fast_dtype",
     "feature_loss",
@@ -66,11 +89,13 @@ __all__ = [
     "photos",
     "pixel_loss",
     "provenance",
+    "psnr_y",
     "read_card",
     "reconstruct_style",
     "save_image",
     "save_network",
     "scale",
+    "ssim_y",
     "style",
     "style_loss",
     "styles",
@@ -78,5 +103,6 @@ __all__ = [
     "to_pil",
     "total_variation",
     "train",
+    "upscale",
     "vgg16_weights",
 ]

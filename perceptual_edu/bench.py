@@ -17,17 +17,19 @@ from datetime import UTC, datetime
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from .assets import photo, photos, read_vgg16, style, vgg16_weights
 from .images import load_image
 from .losses import CONTENT_LAYER, STYLE_LAYERS
-from .networks import StyleNet
+from .networks import StyleNet, SuperResolutionNet
 from .optimize import gatys, noise_like
 from .photobank import PhotoBank
 from .scale import device, hardware
 from .stylize import stylize
-from .training import StyleRecipe, Switches, train
+from .superres import degrade
+from .training import StyleRecipe, SuperResolutionRecipe, Switches, train
+from .upscale import upscale
 
 
 def plain_objective(style: Tensor) -> tuple[Callable, Callable]:
@@ -40,18 +42,7 @@ def plain_objective(style: Tensor) -> tuple[Callable, Callable]:
     objective
         From images and the content's features of relu3_3 to a scalar.
     """
-    weights = {name: t.to(style.device) for name, t in read_vgg16(vgg16_weights()).items()}
-    mean = torch.tensor([103.939, 116.779, 123.68], device=style.device).view(1, 3, 1, 1)
-
-    def features(image: Tensor) -> dict[str, Tensor]:
-        x, found = image[:, [2, 1, 0]] - mean, {}
-        for name in ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3"):
-            if name in ("2_1", "3_1", "4_1"):
-                x = F.max_pool2d(x, 2)
-            weight, bias = weights[f"conv{name}.weight"], weights[f"conv{name}.bias"]
-            x = F.relu(F.conv2d(x, weight, bias, padding=1))
-            found[f"relu{name}"] = x
-        return found
+    features = _plain_features(style.device)
 
     def gram(x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
@@ -72,6 +63,25 @@ def plain_objective(style: Tensor) -> tuple[Callable, Callable]:
         return total + 1e-6 * (down + right) / len(image)
 
     return features, objective
+
+
+def _plain_features(where: torch.device, convs: int = 10) -> Callable[[Tensor], dict[str, Tensor]]:
+    """The first convolutions of VGG-16 with their ReLU, plainly; ten go to relu4_3."""
+    weights = {name: t.to(where) for name, t in read_vgg16(vgg16_weights()).items()}
+    mean = torch.tensor([103.939, 116.779, 123.68], device=where).view(1, 3, 1, 1)
+    names = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3")[:convs]
+
+    def features(image: Tensor) -> dict[str, Tensor]:
+        x, found = image[:, [2, 1, 0]] - mean, {}
+        for name in names:
+            if name in ("2_1", "3_1", "4_1"):
+                x = F.max_pool2d(x, 2)
+            weight, bias = weights[f"conv{name}.weight"], weights[f"conv{name}.bias"]
+            x = F.relu(F.conv2d(x, weight, bias, padding=1))
+            found[f"relu{name}"] = x
+        return found
+
+    return features
 
 
 def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
@@ -208,6 +218,89 @@ def bench_stylize(
         what = "seconds a pass through the style network: plain float32, and ours"
         settings = {"size": size, "width": width}
         yield _report(what, settings, spent) | {"difference": difference}
+
+
+def bench_upscale(size: int = 256, factor: int = 4, repeats: int = 9) -> Iterator[dict]:
+    """Time one enlargement: plain float32 eager, and ours, :func:`~.upscale.upscale`.
+
+    Parameters
+    ----------
+    size
+        Width and height of the small picture, in pixels.
+    factor
+        4 or 8.
+    repeats
+        Measurements of each, after two that only warm up.
+
+    Yields
+    ------
+    dict
+        Once for our network and once for the paper's, as :func:`bench_gatys`; ``"difference"`` is
+        the mean absolute difference of the two results, of 255.
+    """
+    image = load_image(photo("neuschwanstein_castle"), square=size).to(device())
+    for name, make in {"ours": SuperResolutionNet, "paper": SuperResolutionNet.paper}.items():
+        torch.manual_seed(0)
+        network = make(factor).to(device()).eval()
+        if name == "ours":
+            nn.init.normal_(network.layers[-2].conv.weight, std=0.01)  # which begins with zeros
+        fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
+        spent: dict[str, list[float]] = {"plain": [], "ours": []}
+        for round_ in range(repeats + 2):
+            with torch.no_grad():
+                plain_seconds, plain = _timed(lambda n=network: n(image).clamp(0, 255).round())
+            seconds, ours = _timed(lambda n=fast: upscale(n, image))
+            if round_ >= 2:
+                spent["plain"].append(plain_seconds)
+                spent["ours"].append(seconds)
+        what = "seconds an enlargement: plain float32, and ours"
+        settings = {"size": size, "factor": factor, "network": repr(network)}
+        difference = float((plain.cpu() - ours).abs().mean())
+        yield _report(what, settings, spent) | {"difference": difference}
+
+
+def bench_train_sr(size: int = 96, batch: int = 16, repeats: int = 5) -> Iterator[dict]:
+    """Time a training step of super-resolution x4, with each loss: plain float32, and ours.
+
+    Yields
+    ------
+    dict
+        Once for l_pixel and once for l_feat, as :func:`bench_gatys`.
+    """
+    bank = PhotoBank.from_folder(photos(), size=size, batch=batch, device=device())
+    for loss in ("pixel", "feature"):
+        recipe = SuperResolutionRecipe(loss=loss, size=size, batch=batch, blur=0)
+        steppers = {"plain": _plain_sr_training(recipe, bank), "ours": train(recipe, bank)}
+        spent: dict[str, list[float]] = {name: [] for name in steppers}
+        for round_ in range(repeats + 2):
+            for name, stepper in steppers.items():
+                seconds, _ = _timed(lambda stepper=stepper: next(stepper))
+                if round_ >= 2:
+                    spent[name].append(seconds)
+        what = "seconds a training step of super-resolution: plain float32, and ours"
+        settings = {"loss": loss, "size": size, "batch": batch, "factor": recipe.factor}
+        yield _report(what, settings, spent)
+
+
+def _plain_sr_training(recipe: SuperResolutionRecipe, bank: PhotoBank) -> Iterator[float]:
+    network = recipe.network().to(device())
+    features = _plain_features(device(), convs=4)
+    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    step = 0
+    while True:
+        truth = bank.batch(step).contiguous()
+        adam.zero_grad()
+        result = network(degrade(truth, recipe.factor))
+        if recipe.loss == "pixel":
+            total = F.mse_loss(result, truth)
+        else:
+            with torch.no_grad():
+                target = features(truth)["relu2_2"]
+            total = F.mse_loss(features(result)["relu2_2"], target)
+        total.backward()
+        adam.step()
+        step += 1
+        yield float(total.detach())
 
 
 def _value_and_gradient(objective: Callable[[Tensor], Tensor], image: Tensor) -> float:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from tqdm import tqdm
 
 from . import assets, cli_photos, cli_stylize, cli_train, cli_upscale
-from .bench import bench_gatys, bench_stylize, bench_train
+from .bench import bench_gatys, bench_stylize, bench_train, bench_train_sr, bench_upscale
 from .files import written_atomically
 from .images import ImageError, check_output, load_image, save_image
 from .networks import NetworkError
@@ -164,6 +164,28 @@ def bench_stylize_command(
         print(f"{report['machine']}, {size} x {size}, width {width}, median of {repeats}")
         _print_speeds(report)
         print(f"mean difference of the results: {report['difference']:.2f} of 255")
+        reports.append(report)
+    _save_report(reports, out)
+
+
+@bench.command("upscale")
+def bench_upscale_command(
+    size: Annotated[int, typer.Option(min=16, help="Of the small picture, pixels.")] = 256,
+    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 9,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
+) -> None:
+    """Time super-resolution x4, a pass and a training step: plain float32, and ours."""
+    reports = []
+    for report in bench_upscale(size, repeats=repeats):
+        print(f"{report['machine']}, {size} x {size} x4, median of {repeats}")
+        print(report["settings"]["network"])
+        _print_speeds(report)
+        print(f"mean difference of the results: {report['difference']:.2f} of 255")
+        reports.append(report)
+    for report in bench_train_sr(repeats=repeats):
+        loss, batch, side = (report["settings"][name] for name in ("loss", "batch", "size"))
+        print(f"a training step, l_{loss}, {batch} patches of {side} x {side}")
+        _print_speeds(report)
         reports.append(report)
     _save_report(reports, out)
 
