@@ -34,7 +34,7 @@ BASE = StyleRecipe(
 )
 BUNDLED = {
     "starry_night": replace(BASE, style="starry_night", tv=1e-6),
-    "mosaic": replace(BASE, style="mosaic", style_weight=1.0),
+    "mosaic": replace(BASE, style="mosaic", style_weight=0.5),
     "stained_glass": replace(BASE, style="stained_glass", style_weight=1.0),
     "pointillism": replace(BASE, style="pointillism", style_weight=2.5),
 }
@@ -46,7 +46,6 @@ PAINTINGS = {
 }
 if scale_name() == "laptop":
     BUNDLED["starry_night"] = replace(BUNDLED["starry_night"], steps=2_400)
-    BUNDLED["mosaic"] = replace(BUNDLED["mosaic"], steps=2_200)
 # Where a network goes on with larger crops: changes of its recipe, one stage after another.
 FURTHER = {
     "starry_night": scale(

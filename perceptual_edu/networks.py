@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -240,10 +241,10 @@ class SuperResolutionNet(nn.Module):
     """The super-resolution network: a picture ``factor`` times as large in one pass.
 
     The defaults are what we recommend, :meth:`paper` is the network of the paper's supplement.
-    Both do their work at the small size: c9s1-64, R64 x4. The paper then doubles the picture two
-    or three times (u64) and ends in c9s1-3 and a scaled tanh. Ours makes all ``factor`` x
-    ``factor`` pixels at once from the small map (sub-pixel convolution, Shi et al. 2016), adds
-    them to the bicubic enlargement, and does not normalise: contrast is what it has to keep.
+    Both do most of their work at the small size: c9s1-64, R64 x4. The paper then doubles the
+    picture two or three times (u64) and ends in c9s1-3 and a scaled tanh. Ours doubles it with
+    fewer and fewer filters (u32, u16, ...), adds the result to the bicubic enlargement, and does
+    not normalise: contrast is what it has to keep.
 
     Parameters
     ----------
@@ -254,14 +255,16 @@ class SuperResolutionNet(nn.Module):
     norm
         None, ``"batch"`` as in the paper, or ``"instance"``.
     upsampling
-        ``"shuffle"``, or ``"transposed"`` as in the paper, or ``"resize"`` (as the style network).
+        ``"resize"``, ``"transposed"`` as in the paper, or ``"shuffle"``: all ``factor`` x
+        ``factor`` pixels at once from the small map (sub-pixel convolution, Shi et al. 2016).
+        That is fastest, and best with the pixel loss; the feature loss leaves a grid (chapter 8).
     padding
         ``"reflection"``, or ``"zero"`` as in the paper.
 
     Examples
     --------
     >>> SuperResolutionNet(4)
-    SuperResolutionNet(x4: c9s1-64,R64x4,c3s1-48,shuffle4 + bicubic: no norm, ...)
+    SuperResolutionNet(x4: c9s1-64,R64x4,u32,u16,c9s1-3 + bicubic: no norm, resize upsampling, ...)
     """
 
     smallest = 5
@@ -273,38 +276,44 @@ class SuperResolutionNet(nn.Module):
         *,
         width: int = 64,
         norm: str | None = None,
-        upsampling: str = "shuffle",
+        upsampling: str = "resize",
         padding: str = "reflection",
     ) -> None:
         super().__init__()
         _check_factor(factor)
         if norm is not None:
             _check_choice("norm", norm, NORMS)
-        _check_choice("upsampling", upsampling, ("shuffle", *UPSAMPLINGS))
+        _check_choice("upsampling", upsampling, (*UPSAMPLINGS, "shuffle"))
         _check_choice("padding", padding, ("reflection", "zero"))
         self.config = dict(
             factor=factor, width=width, norm=norm, upsampling=upsampling, padding=padding
         )
-        how, w = dict(norm=norm, padding=padding), width
-        layers = [ConvBlock(3, w, 9, **how), *(ResidualBlock(w, **how) for _ in range(4))]
+        how, last = dict(norm=norm, padding=padding), dict(norm=None, relu=False, padding=padding)
+        layers = [ConvBlock(3, width, 9, **how), *(ResidualBlock(width, **how) for _ in range(4))]
         if upsampling == "shuffle":
-            last = ConvBlock(w, 3 * factor**2, 3, norm=None, relu=False, padding=padding)
-            nn.init.zeros_(last.conv.weight)  # begin as the bicubic enlargement, without a grid
-            nn.init.zeros_(last.conv.bias)
-            layers += [last, nn.PixelShuffle(factor)]
+            layers += [ConvBlock(width, 3 * factor**2, 3, **last), nn.PixelShuffle(factor)]
         else:
-            doublings = factor.bit_length() - 1
+            widths = [width, *self._doublings()]
             layers += [
-                ConvBlock(w, w, 3, stride=0.5, upsampling=upsampling, **how)
-                for _ in range(doublings)
+                ConvBlock(a, b, 3, stride=0.5, upsampling=upsampling, **how)
+                for a, b in pairwise(widths)
             ]
-            layers += [ConvBlock(w, 3, 9, norm=None, relu=False, padding=padding)]
+            layers += [ConvBlock(widths[-1], 3, 9, **last)]
         self.layers = nn.Sequential(*layers)
+        if upsampling != "transposed":  # begin as the bicubic enlargement
+            for values in self.layers[5 if upsampling == "shuffle" else -1].parameters():
+                nn.init.zeros_(values)
 
     @classmethod
     def paper(cls, factor: int = 4) -> SuperResolutionNet:
         """The network of the supplement."""
         return cls(factor, norm="batch", upsampling="transposed", padding="zero")
+
+    def _doublings(self) -> list[int]:
+        """Filters after each doubling: the paper's stay, ours halve."""
+        factor, width = self.config["factor"], self.config["width"]
+        thinner = self.config["upsampling"] == "resize"
+        return [max(3, width >> i) if thinner else width for i in range(1, factor.bit_length())]
 
     def forward(self, image: Tensor) -> Tensor:
         """Enlarge images (B, 3, H, W) in [0, 255] to (B, 3, factor H, factor W).
@@ -316,17 +325,19 @@ class SuperResolutionNet(nn.Module):
         """
         _check_image(image, self.smallest)
         x = self.layers(image / 127.5 - 1)
-        if self.config["upsampling"] != "shuffle":
+        if self.config["upsampling"] == "transposed":
             return scaled_tanh(x)
         return _enlarged(image, self.config["factor"]) + 127.5 * x.float()
 
     def __repr__(self) -> str:
-        w, factor = self.config["width"], self.config["factor"]
-        if self.config["upsampling"] == "shuffle":
-            end = f"c3s1-{3 * factor**2},shuffle{factor} + bicubic"
+        w, factor, how = self.config["width"], self.config["factor"], self.config["upsampling"]
+        if how == "shuffle":
+            end = f"c3s1-{3 * factor**2},shuffle{factor}"
         else:
-            end = ",".join([f"u{w}"] * (factor.bit_length() - 1) + ["c9s1-3"])
-        choices = f"{self.config['norm'] or 'no'} norm, {self.config['upsampling']} upsampling, "
+            end = ",".join([*(f"u{width}" for width in self._doublings()), "c9s1-3"])
+        if how != "transposed":
+            end += " + bicubic"
+        choices = f"{self.config['norm'] or 'no'} norm, {how} upsampling, "
         return (
             f"SuperResolutionNet(x{factor}: c9s1-{w},R{w}x4,{end}: {choices}"
             f"{self.config['padding']} padding; {_count(self):,} parameters)"

@@ -160,6 +160,99 @@ def _script_safe(text: str) -> str:
     return text.replace("<", "\\u003c")
 
 
+# ---------------------------------------------------------------- two pictures, one slider
+
+_WIPE_STYLE = """
+.wipe .pair { position: relative; width: fit-content; max-width: 100%; --cut: 50%; }
+.wipe .pair img + img { position: absolute; inset: 0; height: 100%; width: 100%;
+  clip-path: inset(0 calc(100% - var(--cut)) 0 0); }
+.wipe .pair::after { content: ""; position: absolute; top: 0; bottom: 0; left: var(--cut);
+  width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; }
+.wipe label > :last-child { flex: 0 0 9rem; }
+"""
+_WIPE_SCRIPT = """
+for (const figure of document.querySelectorAll("figure.wipe:not([data-ready])")) {
+  figure.dataset.ready = "true";
+  const pair = figure.querySelector(".pair");
+  const [right, left] = pair.querySelectorAll("img");
+  const slider = figure.querySelector("input");
+  const { alt, rightLabel, leftLabel } = figure.dataset;
+  const show = () => {
+    pair.style.setProperty("--cut", `${slider.value}%`);
+    left.alt = `${alt}: ${leftLabel}, from the left edge to ${slider.value} %`;
+    right.alt = `${alt}: ${rightLabel}, from ${slider.value} % to the right edge`;
+    slider.setAttribute(
+      "aria-valuetext", `${leftLabel} to ${slider.value} %, then ${rightLabel}`);
+  };
+  slider.addEventListener("input", show);
+  show();  // a reloaded page may have kept the slider's position
+}
+"""
+
+
+def wipe_slider(
+    left: Tensor | Image.Image,
+    right: Tensor | Image.Image,
+    labels: tuple[str, str],
+    caption: str,
+    alt: str,
+) -> HTML:
+    """Two pictures in the same place, and a slider that moves the border between them.
+
+    Parameters
+    ----------
+    left, right
+        What is seen to the left and to the right of the border: tensors (1, 3, H, W) in
+        [0, 255] or PIL images, of one size. Both are stored in the output as JPEGs.
+    labels
+        What they are; shown at the two ends of the slider.
+    caption
+        Plain text below the pictures.
+    alt
+        What both show, for those who do not see it. Labels and border are added.
+
+    Returns
+    -------
+    IPython.display.HTML
+        Self-contained: no kernel, no network. Sanitised, both pictures and the caption remain.
+
+    Raises
+    ------
+    ValueError
+        If the pictures differ in size.
+
+    Examples
+    --------
+    >>> red, blue = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
+    >>> view = wipe_slider(red, blue, ("red", "blue"), "Two squares.", "a square")
+    """
+    pictures = [_picture(image) for image in (left, right)]
+    if pictures[0].size != pictures[1].size:
+        sizes = " and ".join(f"{p.width} x {p.height}" for p in pictures)
+        raise ValueError(f"wipe_slider takes pictures of one size, not {sizes}")
+    width, height = pictures[0].size
+    words = [html.escape(label) for label in labels]
+    about = html.escape(alt)
+    images = [
+        f'<img src="data:image/jpeg;base64,{base64.b64encode(_jpeg(picture)).decode()}" '
+        f'width="{width}" height="{height}" alt="{about}: {word}">'
+        for picture, word in zip(pictures, words, strict=True)
+    ]
+    return HTML(
+        f'<figure class="frames wipe" data-alt="{about}" '
+        f'data-left-label="{words[0]}" data-right-label="{words[1]}">\n'
+        f"<style>{_STYLE}{_WIPE_STYLE}</style>\n"
+        # The left picture lies on the right one and is clipped.
+        f'<div class="pair">{images[1]}{images[0]}</div>\n'
+        f"<label><span>&#9664; {words[0]}</span>"
+        '<input type="range" min="0" max="100" step="1" value="50" '
+        f'aria-valuetext="{words[0]} to 50 %, then {words[1]}">'
+        f"<span>{words[1]} &#9654;</span></label>\n"
+        f"<figcaption>{html.escape(caption)}</figcaption>\n"
+        f"<script>{{{_WIPE_SCRIPT}}}</script>\n</figure>"
+    )
+
+
 def gatys_sliders(
     content: Tensor,
     style: Tensor,

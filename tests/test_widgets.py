@@ -8,7 +8,7 @@ import torch
 from perceptual_edu import photos
 from perceptual_edu.photobank import PhotoBank
 from perceptual_edu.training import StyleRecipe
-from perceptual_edu.widgets import gatys_sliders, picture_sliders, training_live
+from perceptual_edu.widgets import gatys_sliders, picture_sliders, training_live, wipe_slider
 
 
 def colours(*counts):
@@ -37,6 +37,25 @@ def test_text_is_escaped():
 def test_a_missing_picture_is_named():
     with pytest.raises(ValueError, match=r"no picture for \(2,\); 1 of 3 missing"):
         picture_sliders(colours(2), [("a", ["0", "1", "2"])], "", "")
+
+
+def test_a_wipe_holds_two_described_pictures_and_one_range():
+    dark, bright = (torch.full((1, 3, 16, 20), grey) for grey in (10.0, 200.0))
+    html = wipe_slider(dark, bright, ("dark", 'a "b" <c>'), "<i>Caption</i>", "a square").data
+    assert html.count('type="range"') == 1
+    pictures = re.findall(r'<img src="(data:image/jpeg;base64,[^"]+)"[^>]* alt="([^"]+)"', html)
+    assert [alt for _, alt in pictures] == [
+        "a square: a &quot;b&quot; &lt;c&gt;",  # below
+        "a square: dark",  # above, and clipped
+    ]
+    assert pictures[0][0] != pictures[1][0]
+    assert "<c>" not in html
+    assert "<i>" not in html
+
+
+def test_a_wipe_takes_pictures_of_one_size():
+    with pytest.raises(ValueError, match="one size, not 20 x 16 and 16 x 16"):
+        wipe_slider(torch.zeros(1, 3, 16, 20), torch.zeros(1, 3, 16, 16), ("a", "b"), "", "")
 
 
 @pytest.fixture
