@@ -214,7 +214,7 @@ def perceptual_distance(phi: LossNetwork, image: Tensor, truth: Tensor) -> float
 
     Pictures of 16 pixels a side or more.
     """
-    both = phi(torch.cat([to_8_bit(image), truth.float()]), JUDGES)
+    both = phi(torch.cat([to_8_bit(image), truth.float()]).to(phi.mean_bgr.device), JUDGES)
     distances = []
     for features in both.values():
         a, b = F.normalize(features.float(), dim=1)

@@ -168,7 +168,9 @@ _WIPE_STYLE = """
   clip-path: inset(0 calc(100% - var(--cut)) 0 0); }
 .wipe .pair::after { content: ""; position: absolute; top: 0; bottom: 0; left: var(--cut);
   width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; }
-.wipe label > :last-child { flex: 0 0 9rem; }
+.wipe label { justify-content: space-between; max-width: 100%; }
+.wipe label > span { flex: 0 0 auto !important; }
+.wipe input { order: -1; flex: 1 0 100%; margin: 0; }
 """
 _WIPE_SCRIPT = """
 for (const figure of document.querySelectorAll("figure.wipe:not([data-ready])")) {
@@ -244,7 +246,7 @@ def wipe_slider(
         f"<style>{_STYLE}{_WIPE_STYLE}</style>\n"
         # The left picture lies on the right one and is clipped.
         f'<div class="pair">{images[1]}{images[0]}</div>\n'
-        f"<label><span>&#9664; {words[0]}</span>"
+        f'<label style="width: {width}px"><span>&#9664; {words[0]}</span>'
         '<input type="range" min="0" max="100" step="1" value="50" '
         f'aria-valuetext="{words[0]} to 50 %, then {words[1]}">'
         f"<span>{words[1]} &#9654;</span></label>\n"
