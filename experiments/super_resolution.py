@@ -4,7 +4,7 @@
 
 FOLDER holds Set5, Set14 and BSD100 (perceptual-edu photos sr-benchmarks -o FOLDER). Each network in
 data/checkpoints/ and bicubic enlargement, x4 and x8, without and with the paper's blur, without and
-with histogram matching: PSNR and SSIM on Y, without matching also a perceptual distance, for every
+with histogram matching: PSNR and SSIM on Y; without either, also a perceptual distance. For every
 picture.
 """
 
@@ -44,7 +44,7 @@ def main() -> None:
             for histogram in (False, True):
                 for name in SETS:
                     how = {"factor": factor, "blur": blur, "histogram": histogram}
-                    judge = None if histogram else phi
+                    judge = None if histogram or blur else phi
                     run = score_pictures(arguments.folder / name, networks, **how, phi=judge)
                     rows = list(
                         tqdm(run, desc=f"{name} x{factor}", total=SETS[name] * len(networks))

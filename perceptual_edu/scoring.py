@@ -13,6 +13,7 @@ from .images import ImageError, bicubic, load_image
 from .loss_network import LossNetwork
 from .scale import device
 from .superres import (
+    JUDGES,
     SuperResolutionError,
     crop_to_multiple,
     degrade,
@@ -52,7 +53,7 @@ def score_pictures(
     ------
     dict
         For each picture and network: ``picture``, ``of`` (how many), ``model``, ``psnr``,
-        ``ssim``, and ``distance``.
+        ``ssim``, and the distances.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def mean_scores(rows: Iterable[dict]) -> dict[str, dict[str, float]]:
     return {
         model: {
             score: statistics.fmean(row[score] for row in found)
-            for score in ("psnr", "ssim", "distance")
+            for score in ("psnr", "ssim", *JUDGES, "distance")
             if score in found[0]
         }
         for model, found in by_model.items()

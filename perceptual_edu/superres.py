@@ -204,22 +204,27 @@ def _for_scoring(image: Tensor, truth: Tensor, shave: int, grey: bool) -> tuple[
 
 
 @torch.inference_mode()
-def perceptual_distance(phi: LossNetwork, image: Tensor, truth: Tensor) -> float:
-    """How different two pictures look to phi's deeper layers, :data:`JUDGES`; 0 if they are equal.
+def perceptual_distances(phi: LossNetwork, image: Tensor, truth: Tensor) -> dict[str, float]:
+    """How different two pictures look to phi's deeper layers: layer of :data:`JUDGES` -> distance.
 
     As in LPIPS (Zhang et al. 2018), but without its weights learned from people's judgements: at
-    each position features are scaled to unit length; squared distances are averaged over
-    positions and layers. From 0 to 2. No network of the paper is trained on these layers, but
-    they are built on relu2_2, which is trained on: a related judge, not an independent one.
+    each position features are scaled to unit length; the squared distances are averaged over the
+    positions. From 0, equal, to 2. No network of the paper is trained on these layers, but they
+    are built on relu2_2, which is trained on: a related judge, not an independent one.
 
     Pictures of 16 pixels a side or more.
     """
     both = phi(torch.cat([to_8_bit(image), truth.float()]).to(phi.mean_bgr.device), JUDGES)
-    distances = []
-    for features in both.values():
+    distances = {}
+    for layer, features in both.items():
         a, b = F.normalize(features.float(), dim=1)
-        distances.append((a - b).square().sum(0).mean())
-    return float(torch.stack(distances).mean())
+        distances[layer] = float((a - b).square().sum(0).mean())
+    return distances
+
+
+def perceptual_distance(phi: LossNetwork, image: Tensor, truth: Tensor) -> float:
+    """The mean of :func:`perceptual_distances`."""
+    return float(np.mean(list(perceptual_distances(phi, image, truth).values())))
 
 
 def scores(
@@ -230,11 +235,13 @@ def scores(
     grey: bool = False,
     phi: LossNetwork | None = None,
 ) -> dict[str, float]:
-    """``{"psnr": ..., "ssim": ...}`` and, with phi, ``"distance"``: the three measures above."""
+    """All measures above: ``psnr``, ``ssim`` and, with phi, the distance at each layer and their
+    mean, ``distance``."""
     found = {
         "psnr": psnr_y(image, truth, shave=shave, grey=grey),
         "ssim": ssim_y(image, truth, shave=shave, grey=grey),
     }
     if phi is not None:
-        found["distance"] = perceptual_distance(phi, image, truth)
+        distances = perceptual_distances(phi, image, truth)
+        found |= distances | {"distance": float(np.mean(list(distances.values())))}
     return found
