@@ -79,7 +79,7 @@ def _by_picture(rows: list[dict], model: str) -> dict[str, list[float]]:
     """Picture -> PSNR, SSIM, distance."""
     return {
         row["picture"]: [
-            round(row[s], 3 if s == "psnr" else 4) for s in ("psnr", "ssim", "distance")
+            round(row[s], 3 if s == "psnr" else 4) for s in ("psnr", "ssim", "distance") if s in row
         ]
         for row in rows
         if row["model"] == model
