@@ -16,8 +16,8 @@ from .download import Downloaded, archive_in, download
 from .files import written_atomically
 from .packing import PhotosError
 
+# The collection of Lim et al. (EDSR, 2017), 250 MB; other sets in it are left there.
 BENCHMARKS = "https://cv.snu.ac.kr/research/EDSR/benchmark.tar"
-"""The collection of Lim et al. (EDSR, 2017), 250 MB; other sets in it are left there."""
 
 SETS = {"Set5": 5, "Set14": 14, "BSD100": 100}
 """Name of each set and how many pictures it has."""

@@ -7,7 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from perceptual_edu import load_image, load_network, read_card, stylize
+from perceptual_edu import StyleNet, load_image, load_network, read_card, stylize, upscale
 from perceptual_edu.assets import data_folder, photos, styles
 
 FREE = ("CC0", "CC-BY", "public domain", "BSD", "MIT", "GPL", "LGPL")
@@ -74,5 +74,9 @@ def test_checkpoints_are_small_and_say_how_they_were_trained(path):
     assert card["photographs"]["count"] > 1000
     assert card["hardware"]
     assert card["losses"]["total"] > 0
-    image = load_image(photos()[0], long_side=64)
-    assert stylize(load_network(path), image).shape == image.shape
+    network, image = load_network(path), load_image(photos()[0], long_side=64)
+    if isinstance(network, StyleNet):
+        assert stylize(network, image).shape == image.shape
+    else:
+        height, width = (network.config["factor"] * side for side in image.shape[2:])
+        assert upscale(network, image).shape == (1, 3, height, width)
