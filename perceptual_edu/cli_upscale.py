@@ -16,7 +16,7 @@ from .cli_files import for_each, is_picture_name, sources_and_results
 from .files import written_atomically
 from .images import ImageError, bicubic, load_with_alpha, save_image
 from .loss_network import LossNetwork
-from .networks import NetworkError, StyleNet, load_network
+from .networks import FACTORS, NetworkError, StyleNet, load_network
 from .scale import device
 from .scoring import mean_scores, picture_files, score_pictures
 from .superres import PAPER_BLUR
@@ -110,6 +110,8 @@ def score_command(
 
 def upscaler(model: str, factor: int) -> nn.Module | None:
     """A shipped network's short name, or a file, to the network; None for bicubic enlargement."""
+    if factor not in FACTORS:
+        raise ValueError(f"--factor is {factor}; wanted is {' or '.join(map(str, FACTORS))}")
     if model == "bicubic":
         return None
     path = Path(model).expanduser()

@@ -482,7 +482,7 @@ def test_many_pictures_go_to_a_folder_and_bad_ones_are_named(run, tmp_path):
         (("in.png", "--model", "in.png"), "in.png: is a picture; wanted is a trained super-res"),
         (("in.png", "--model", "gone.safetensors"), "gone.safetensors: no such file"),
         (("in.png", "--model", "sharp"), "no checkpoint is called 'x4_sharp'"),
-        (("in.png", "--model", "pixel", "--factor", 3), "no checkpoint is called 'x3_pixel'"),
+        (("in.png", "--model", "pixel", "--factor", 3), "--factor is 3; wanted is 4 or 8"),
         (("gone.png", *MODEL), "gone.png: no such file"),
     ],
 )
