@@ -198,7 +198,8 @@ class Switches:
     fused_adam: bool = True
     """One kernel for the whole update instead of several a parameter."""
     compiled: bool = False
-    """``torch.compile``: a minute or two to compile, then faster. Needs a C++ compiler."""
+    """``torch.compile``: a minute or two to compile. Needs a C++ compiler. Experimental: with
+    PyTorch 2.14 on a CPU a bfloat16 training stopped with a loss that was not a number."""
     cuda_graph: bool = False
     """Record a step once and replay it: no time between kernels. CUDA, one process only."""
     tf32: bool = True
