@@ -61,7 +61,9 @@ def train_style_command(
     preview: Annotated[
         str, typer.Option(help="Photograph to watch: a file, or a bundled one's name.")
     ] = "neuschwanstein_castle",
-    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile (experimental).")] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Use torch.compile (experimental).")
+    ] = False,
 ) -> None:
     """Train a network that paints photographs in a style.
 
@@ -115,7 +117,9 @@ def train_sr_command(
     preview: Annotated[
         str, typer.Option(help="Picture to watch: a file, or a bundled one's name.")
     ] = "neuschwanstein_castle",
-    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile (experimental).")] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Use torch.compile (experimental).")
+    ] = False,
 ) -> None:
     """Train a network that enlarges pictures 4 or 8 times.
 
