@@ -5,7 +5,8 @@ network takes and returns images (B, 3, H, W), RGB, in [0, 255]. In the authors'
 ``c9s1-32`` is a 9x9 convolution with 32 filters and stride 1, ``d64`` a 3x3 convolution with 64
 filters that halves the picture, ``R128`` a residual block of two 3x3 convolutions with 128 filters,
 ``u64`` a 3x3 convolution that doubles the picture. Normalisation and ReLU follow every convolution
-but the last one; the last goes through a scaled tanh.
+but the last one. The paper sends the last through a scaled tanh; our super-resolution network adds
+it to the bicubic enlargement and normalises nothing.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from perceptual_edu.photobank import PhotoBank
 from perceptual_edu.scoring import mean_scores, score_pictures
 from perceptual_edu.superres import (
     SuperResolutionError,
+    _gaussian_blur,
     crop_to_multiple,
     degrade,
     is_grey_file,
@@ -93,8 +94,6 @@ def test_degrading_gives_whole_numbers_and_blurring_less_contrast(landscape):
 def test_the_blur_is_a_gaussian_of_its_standard_deviation():
     point = torch.zeros(1, 3, 64, 64)
     point[:, :, 32, 32] = 255.0
-    from perceptual_edu.superres import _gaussian_blur
-
     spread = _gaussian_blur(point, 1.0)[0, 0]
     assert spread.sum() == pytest.approx(255, rel=1e-5)
     rows = torch.arange(64.0) - 32
