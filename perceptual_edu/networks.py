@@ -85,7 +85,8 @@ class ConvBlock(nn.Module):
         One of :data:`NORMS`, or None.
     upsampling
         How a stride of 1/2 is made: ``"resize"`` copies each pixel to 2x2 and convolves;
-        ``"transposed"`` is the paper's fractionally strided convolution.
+        ``"bilinear"`` interpolates instead of copying; ``"transposed"`` is the paper's
+        fractionally strided convolution.
     padding
         ``"reflection"``, ``"zero"``, or ``"valid"`` for none.
     """
@@ -103,7 +104,8 @@ class ConvBlock(nn.Module):
         padding: str = "reflection",
     ) -> None:
         super().__init__()
-        self.enlarge = 2 if stride == 0.5 and upsampling == "resize" else 1
+        self.enlarge = 2 if stride == 0.5 and upsampling != "transposed" else 1
+        self.mode = "bilinear" if upsampling == "bilinear" else "nearest"
         self.reflect = kernel // 2 if padding == "reflection" else 0
         zeros = kernel // 2 if padding == "zero" else 0
         if stride == 0.5 and upsampling == "transposed":
@@ -117,7 +119,7 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.enlarge > 1:
-            x = F.interpolate(x, scale_factor=self.enlarge, mode="nearest")
+            x = F.interpolate(x, scale_factor=self.enlarge, mode=self.mode)
         if self.reflect:
             x = F.pad(x, (self.reflect,) * 4, mode="reflect")
         x = self.conv(x)
@@ -256,16 +258,18 @@ class SuperResolutionNet(nn.Module):
     norm
         None, ``"batch"`` as in the paper, or ``"instance"``.
     upsampling
-        ``"resize"``, ``"transposed"`` as in the paper, or ``"shuffle"``: all ``factor`` x
-        ``factor`` pixels at once from the small map (sub-pixel convolution, Shi et al. 2016).
-        That is fastest, and best with the pixel loss; the feature loss leaves a grid (chapter 8).
+        ``"bilinear"``, ``"resize"`` (copied pixels), ``"transposed"`` as in the paper, or
+        ``"shuffle"``: all ``factor`` x ``factor`` pixels at once from the small map (sub-pixel
+        convolution, Shi et al. 2016). With the pixel loss they hardly differ; the feature loss
+        leaves a grid with all but the first (chapter 8).
     padding
         ``"reflection"``, or ``"zero"`` as in the paper.
 
     Examples
     --------
     >>> SuperResolutionNet(4)
-    SuperResolutionNet(x4: c9s1-64,R64x4,u32,u16,c9s1-3 + bicubic: no norm, resize upsampling, ...)
+    SuperResolutionNet(x4: c9s1-64,R64x4,u32,u16,c9s1-3 + bicubic: no norm, bilinear upsampling,
+    ...)
     """
 
     smallest = 5
@@ -277,14 +281,14 @@ class SuperResolutionNet(nn.Module):
         *,
         width: int = 64,
         norm: str | None = None,
-        upsampling: str = "resize",
+        upsampling: str = "bilinear",
         padding: str = "reflection",
     ) -> None:
         super().__init__()
         _check_factor(factor)
         if norm is not None:
             _check_choice("norm", norm, NORMS)
-        _check_choice("upsampling", upsampling, (*UPSAMPLINGS, "shuffle"))
+        _check_choice("upsampling", upsampling, ("bilinear", *UPSAMPLINGS, "shuffle"))
         _check_choice("padding", padding, ("reflection", "zero"))
         self.config = dict(
             factor=factor, width=width, norm=norm, upsampling=upsampling, padding=padding
@@ -313,7 +317,7 @@ class SuperResolutionNet(nn.Module):
     def _doublings(self) -> list[int]:
         """Filters after each doubling: the paper's stay, ours halve."""
         factor, width = self.config["factor"], self.config["width"]
-        thinner = self.config["upsampling"] == "resize"
+        thinner = self.config["upsampling"] != "transposed"
         return [max(3, width >> i) if thinner else width for i in range(1, factor.bit_length())]
 
     def forward(self, image: Tensor) -> Tensor:

@@ -98,8 +98,8 @@ class StyleRecipe:
             width=self.width, norm=self.norm, upsampling=self.upsampling, padding=self.padding
         )
 
-    def objective(self, phi: LossNetwork) -> Callable[[nn.Module, Tensor], LossTerms]:
-        """Equation 5 as a function of the network and a batch of photographs."""
+    def loss(self, phi: LossNetwork) -> PerceptualLoss:
+        """Equation 5 with the style target; the content target is still to be set."""
         loss = PerceptualLoss(
             phi,
             content={self.content_layer: self.content_weight} if self.content_weight else {},
@@ -107,7 +107,11 @@ class StyleRecipe:
             tv=self.tv,
         )
         picture = load_image(file_or_bundled(self.style, style), long_side=self.style_size)
-        loss.set_style(picture.to(phi.mean_bgr.device))
+        return loss.set_style(picture.to(phi.mean_bgr.device))
+
+    def objective(self, phi: LossNetwork) -> Callable[[nn.Module, Tensor], LossTerms]:
+        """Equation 5 as a function of the network and a batch of photographs."""
+        loss = self.loss(phi)
 
         def compare(network: nn.Module, photographs: Tensor) -> LossTerms:
             return loss.set_content(photographs)(network(photographs))
@@ -144,6 +148,9 @@ class SuperResolutionRecipe:
     """Iterations."""
     learning_rate: float = 1e-3
     """Of Adam, constant in the paper."""
+    warmup: int = 200
+    """The first steps, over which the learning rate rises from zero. Without them the few filters
+    of the last layers may be switched off by the first large steps, and stay so."""
     cooldown: float = 0.0
     """The last part of the steps, 0 to 1, over which the learning rate falls to zero."""
     start_from: str | None = None
@@ -371,6 +378,8 @@ class _Run:
     def _set_learning_rate(self) -> None:
         left = 1 - self.step / self.recipe.steps
         factor = min(1.0, left / self.recipe.cooldown) if self.recipe.cooldown else 1.0
+        if warmup := getattr(self.recipe, "warmup", 0):
+            factor *= min(1.0, (self.step + 1) / warmup)
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(self.recipe.learning_rate * factor)

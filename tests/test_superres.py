@@ -33,7 +33,7 @@ from perceptual_edu.superres import (
     psnr_y,
     ssim_y,
 )
-from perceptual_edu.training import SuperResolutionRecipe, TrainingError, train
+from perceptual_edu.training import SuperResolutionRecipe, Switches, TrainingError, _Run, train
 from perceptual_edu.upscale import upscale
 
 
@@ -246,9 +246,10 @@ def test_files_give_the_same_network(network, tmp_path):
     [
         {},
         {"upsampling": "resize"},
+        {"upsampling": "shuffle"},
         {"norm": "batch", "upsampling": "transposed", "padding": "zero"},
     ],
-    ids=["ours", "shuffle", "paper"],
+    ids=["ours", "resize", "shuffle", "paper"],
 )
 def test_tiles_give_what_the_whole_picture_gives(factor, choices):
     network = random_network(factor, width=6, **choices)
@@ -289,6 +290,16 @@ RECIPE = SuperResolutionRecipe(factor=4, loss="pixel", size=32, batch=2, steps=6
 def bank():
     photographs = [photo(name) for name in ("hedgehog", "raccoon", "moss")]
     return PhotoBank.from_folder(photographs, short_side=80, size=32, batch=2, device="cpu")
+
+
+def test_the_learning_rate_rises_during_the_warm_up_and_falls_in_the_cooldown(bank):
+    recipe = dataclasses.replace(RECIPE, warmup=4, cooldown=0.25, steps=8, learning_rate=0.8)
+    run = _Run(recipe, bank, None, Switches(), None)
+    rates = []
+    for run.step in range(8):
+        run._set_learning_rate()
+        rates.append(round(run.optimizer.param_groups[0]["lr"], 6))
+    assert rates == [0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.8, 0.4]
 
 
 @pytest.mark.parametrize("architecture", ["recommended", "paper", "srcnn"])
