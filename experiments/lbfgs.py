@@ -7,11 +7,8 @@ Every picture is scored in float32, whatever the number format of the run. Witho
 bundled photograph of a castle and The Starry Night are used.
 """
 
-import json
-import platform
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -30,9 +27,8 @@ from perceptual_edu import (
     photo,
     style,
 )
-from perceptual_edu.files import written_atomically
 from perceptual_edu.optimize import scipy_lbfgsb
-from perceptual_edu.scale import hardware
+from perceptual_edu.results import make_report, write_report
 
 RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
 SETTINGS = {"size": 256, "style_size": 512, "content": 1.0, "style": 5.0, "tv": 1e-6}
@@ -56,22 +52,14 @@ def main() -> None:
         "PyTorch's, clamped every 20, from noise": lambda: clamped_lbfgs(fast, noise, every=20),
         "PyTorch's, clamped every time, from noise": lambda: clamped_lbfgs(fast, noise, every=1),
     }
-    report = {
-        "what": "Gatys' objective after so many evaluations, scored in float32",
-        "machine": hardware(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "settings": {
-            "photograph": photograph.stem,
-            "painting": painting.stem,
-            "phi": str(fast_dtype()),
-            **SETTINGS,
-        },
+    phi = str(fast_dtype())
+    settings = {"photograph": photograph.stem, "painting": painting.stem, "phi": phi, **SETTINGS}
+    measured = {
         "photograph itself": score(exact, content),
         "objective": {name: measure(run, exact) for name, run in runs.items()},
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    with written_atomically(out) as temporary:
-        temporary.write_text(json.dumps(report, indent=1) + "\n")
+    what = "Gatys' objective after so many evaluations, scored in float32"
+    write_report(make_report(what, settings, **measured), out)
 
 
 def objective(content, painted, dtype: torch.dtype) -> PerceptualLoss:

@@ -5,11 +5,7 @@
 Writes book/images/overview.jpg and data/results/overview.json.
 """
 
-import json
-import platform
 import time
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -26,7 +22,7 @@ from perceptual_edu import (
     to_pil,
 )
 from perceptual_edu.files import written_atomically
-from perceptual_edu.scale import hardware
+from perceptual_edu.results import make_report, write_report
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "images" / "overview.jpg"
@@ -68,8 +64,7 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(PICTURE) as temporary:
         sheet(cells, columns=4).save(temporary, quality=88, optimize=True)
-    with written_atomically(RESULTS) as temporary:
-        temporary.write_text(json.dumps(report(results), indent=1) + "\n")
+    write_report(report(results), RESULTS)
 
 
 def paint(photograph, name: str, phi: LossNetwork) -> tuple[Image.Image, dict]:
@@ -99,19 +94,12 @@ def paint(photograph, name: str, phi: LossNetwork) -> tuple[Image.Image, dict]:
 
 def report(results: dict[str, dict]) -> dict:
     """What data/results/overview.json holds."""
-    return {
-        "what": "objective (equation 5) of the photograph itself and of the result, each style",
-        "machine": hardware(),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "perceptual_edu": version("perceptual_edu"),
-        },
-        "settings": {"photograph": PHOTOGRAPH[0], "phi": str(fast_dtype()), **SETTINGS},
-        "styles": results,
-        "seconds": round(sum(result["seconds"] for result in results.values()), 1),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    return make_report(
+        "objective (equation 5) of the photograph itself and of the result, each style",
+        {"photograph": PHOTOGRAPH[0], "phi": str(fast_dtype()), **SETTINGS},
+        styles=results,
+        seconds=round(sum(result["seconds"] for result in results.values()), 1),
+    )
 
 
 def cell(

@@ -7,18 +7,14 @@ default. PyTorch's profiler adds up the time of each operator by itself.
 """
 
 import argparse
-import json
-import platform
-from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
 from torch.profiler import ProfilerActivity, profile
 
 from perceptual_edu import PhotoBank, StyleRecipe, device, photos, train
 from perceptual_edu.assets import data_folder
-from perceptual_edu.files import written_atomically
-from perceptual_edu.scale import hardware, scale
+from perceptual_edu.results import make_report, write_report
+from perceptual_edu.scale import scale
 
 # Part of an operator's name -> kind of work; the first that fits counts.
 KINDS = {
@@ -61,19 +57,14 @@ def main() -> None:
         name = event.key.lower()
         kind = next((kind for part, kind in KINDS.items() if part in name), "other")
         parts[kind] = parts.get(kind, 0) + spent / 1e6 / arguments.steps
-    report = {
-        "what": "seconds of a training step, by kind of work",
-        "machine": hardware(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "settings": {"size": size, "batch": recipe.batch, "width": width, "switches": "default"},
-        "seconds_per_step": sum(parts.values()),
-        "parts": dict(sorted(parts.items(), key=lambda item: -item[1])),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    for kind, seconds in report["parts"].items():
-        print(f"{kind:28} {seconds:.3f} s  {seconds / report['seconds_per_step']:.1%}")
-    with written_atomically(arguments.out) as temporary:
-        temporary.write_text(json.dumps(report, indent=1) + "\n")
+    total = sum(parts.values())
+    parts = dict(sorted(parts.items(), key=lambda item: -item[1]))
+    for kind, seconds in parts.items():
+        print(f"{kind:28} {seconds:.3f} s  {seconds / total:.1%}")
+    settings = {"size": size, "batch": recipe.batch, "width": width, "switches": "default"}
+    what = "seconds of a training step, by kind of work"
+    report = make_report(what, settings, seconds_per_step=total, parts=parts)
+    write_report(report, arguments.out)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,6 @@ style picture is not at hand is left out.
 """
 
 import argparse
-import json
-import platform
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -32,8 +29,7 @@ from perceptual_edu import (
     stylize,
 )
 from perceptual_edu.assets import data_folder
-from perceptual_edu.files import written_atomically
-from perceptual_edu.scale import hardware
+from perceptual_edu.results import make_report, write_report
 
 SIZE, STYLE_SIZE = 512, 384
 
@@ -76,23 +72,16 @@ def main() -> None:
             "card": {name: card[name] for name in ("steps", "hardware", "when")},
         }
         print(f"{path.stem}: {100 * part:.2f} % of the photograph's own {own['total']:,.0f}")
-    report = {
-        "what": "objective after one pass, as a part of the photograph's own",
-        "machine": hardware(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "settings": {
-            "photograph": arguments.photograph.name,
-            "long_side": SIZE,
-            "style_size": STYLE_SIZE,
-            "content": 1.0,
-            "style": 5.0,
-            "tv": 1e-6,
-        },
-        "styles": scores,
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    settings = {
+        "photograph": arguments.photograph.name,
+        "long_side": SIZE,
+        "style_size": STYLE_SIZE,
+        "content": 1.0,
+        "style": 5.0,
+        "tv": 1e-6,
     }
-    with written_atomically(arguments.out) as temporary:
-        temporary.write_text(json.dumps(report, indent=1) + "\n")
+    what = "objective after one pass, as a part of the photograph's own"
+    write_report(make_report(what, settings, styles=scores), arguments.out)
 
 
 def style_picture(name: str, paintings: Path | None) -> Path | None:

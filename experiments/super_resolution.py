@@ -9,19 +9,14 @@ picture.
 """
 
 import argparse
-import json
-import platform
-from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, assets, device, fast_dtype, load_network
 from perceptual_edu.benchmarks import SETS, differing
-from perceptual_edu.files import written_atomically
 from perceptual_edu.networks import FACTORS
-from perceptual_edu.scale import hardware
+from perceptual_edu.results import make_report, write_report
 from perceptual_edu.scoring import mean_scores, score_pictures
 from perceptual_edu.superres import JUDGES, PAPER_BLUR
 
@@ -56,19 +51,9 @@ def main() -> None:
                             | {"pictures": _by_picture(rows, model)}
                         )
                     print(how, name, {m: round(s["psnr"], 2) for m, s in means.items()})
-    report = {
-        "what": "super-resolution: PSNR (dB) and SSIM on Y, distance in phi's " + ", ".join(JUDGES),
-        "machine": hardware(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "settings": {
-            "shave": "factor",
-            "not the pictures of the book": differing(arguments.folder),
-        },
-        "tables": tables,
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    with written_atomically(arguments.out) as temporary:
-        temporary.write_text(json.dumps(report, separators=(",", ":")) + "\n")
+    what = "super-resolution: PSNR (dB) and SSIM on Y, distance in phi's " + ", ".join(JUDGES)
+    settings = {"shave": "factor", "not the pictures of the book": differing(arguments.folder)}
+    write_report(make_report(what, settings, tables=tables), arguments.out, compact=True)
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

@@ -8,12 +8,10 @@ machine does falls on both, and their ratio is what we report.
 from __future__ import annotations
 
 import copy
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +23,8 @@ from .losses import CONTENT_LAYER, STYLE_LAYERS
 from .networks import StyleNet, SuperResolutionNet
 from .optimize import gatys, noise_like
 from .photobank import PhotoBank
-from .scale import device, hardware
+from .results import make_report
+from .scale import device
 from .stylize import stylize
 from .superres import degrade
 from .training import StyleRecipe, SuperResolutionRecipe, Switches, train
@@ -107,8 +106,8 @@ def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
     iterations = gatys(content, painting, steps=10 * (repeats + 3))
     image, spent, evaluations = noise_like(content).to(device()), {"plain": [], "ours": []}, 0
     for pair in range(repeats + 3):
-        seconds, _ = _timed(lambda: _value_and_gradient(lambda x: compare(x, target), image))
-        ours, step = _timed(lambda: next(iterations))
+        seconds, _ = seconds_of(lambda: value_and_gradient(lambda x: compare(x, target), image))
+        ours, step = seconds_of(lambda: next(iterations))
         if pair >= 3:
             spent["plain"].append(seconds)
             spent["ours"].append(ours / (step.evaluations - evaluations))
@@ -159,7 +158,7 @@ def bench_train(
     waited = []
     for round_ in range(repeats + 2):
         for name, stepper in steppers.items():
-            seconds, step = _timed(lambda stepper=stepper: next(stepper))
+            seconds, step = seconds_of(lambda stepper=stepper: next(stepper))
             if round_ >= 2:
                 spent[name].append(seconds)
         if round_ >= 2:
@@ -209,8 +208,8 @@ def bench_stylize(
         spent: dict[str, list[float]] = {"plain": [], "ours": []}
         for round_ in range(repeats + 2):
             with torch.no_grad():
-                plain_seconds, plain = _timed(lambda image=image: network(image))
-            seconds, ours = _timed(lambda image=image: stylize(fast, image, margin=0))
+                plain_seconds, plain = seconds_of(lambda image=image: network(image))
+            seconds, ours = seconds_of(lambda image=image: stylize(fast, image, margin=0))
             if round_ >= 2:
                 spent["plain"].append(plain_seconds)
                 spent["ours"].append(seconds)
@@ -248,8 +247,8 @@ def bench_upscale(size: int = 256, factor: int = 4, repeats: int = 9) -> Iterato
         spent: dict[str, list[float]] = {"plain": [], "ours": []}
         for round_ in range(repeats + 2):
             with torch.no_grad():
-                plain_seconds, plain = _timed(lambda n=network: n(image).clamp(0, 255).round())
-            seconds, ours = _timed(lambda n=fast: upscale(n, image))
+                plain_seconds, plain = seconds_of(lambda n=network: n(image).clamp(0, 255).round())
+            seconds, ours = seconds_of(lambda n=fast: upscale(n, image))
             if round_ >= 2:
                 spent["plain"].append(plain_seconds)
                 spent["ours"].append(seconds)
@@ -274,7 +273,7 @@ def bench_train_sr(size: int = 96, batch: int = 16, repeats: int = 5) -> Iterato
         spent: dict[str, list[float]] = {name: [] for name in steppers}
         for round_ in range(repeats + 2):
             for name, stepper in steppers.items():
-                seconds, _ = _timed(lambda stepper=stepper: next(stepper))
+                seconds, _ = seconds_of(lambda stepper=stepper: next(stepper))
                 if round_ >= 2:
                     spent[name].append(seconds)
         what = "seconds a training step of super-resolution: plain float32, and ours"
@@ -303,14 +302,16 @@ def _plain_sr_training(recipe: SuperResolutionRecipe, bank: PhotoBank) -> Iterat
         yield float(total.detach())
 
 
-def _value_and_gradient(objective: Callable[[Tensor], Tensor], image: Tensor) -> float:
+def value_and_gradient(objective: Callable[[Tensor], Tensor], image: Tensor) -> float:
+    """An objective and its gradient, computed; the value."""
     x = image.detach().requires_grad_()
     total = objective(x)
     torch.autograd.grad(total, x)
     return float(total.detach())
 
 
-def _timed(work: Callable) -> tuple[float, object]:
+def seconds_of(work: Callable) -> tuple[float, object]:
+    """How long some work takes, the device's included, and what it returns."""
     _synchronize()
     begin = time.perf_counter()
     result = work()
@@ -325,13 +326,10 @@ def _synchronize() -> None:
 
 def _report(what: str, settings: dict, spent: dict[str, list[float]]) -> dict:
     medians = {name: statistics.median(values) for name, values in spent.items()}
-    return {
-        "what": what,
-        "machine": hardware(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "settings": settings,
-        "seconds": spent,
-        "medians": medians,
-        "speed-up": {name: medians["plain"] / value for name, value in medians.items()},
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    return make_report(
+        what,
+        settings,
+        seconds=spent,
+        medians=medians,
+        **{"speed-up": {name: medians["plain"] / value for name, value in medians.items()}},
+    )

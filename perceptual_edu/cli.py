@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from tqdm import tqdm
 
 from . import assets, cli_photos, cli_stylize, cli_train, cli_upscale
 from .bench import bench_gatys, bench_stylize, bench_train, bench_train_sr, bench_upscale
-from .files import written_atomically
 from .images import ImageError, check_output, load_image, save_image
 from .networks import NetworkError
 from .optimize import Step, gatys
 from .packing import PhotosError
+from .results import ResultError, write_report
 from .superres import SuperResolutionError
 from .training import TrainingError
 
@@ -46,6 +45,7 @@ _MENDABLE = (
     assets.AssetError,
     NetworkError,
     PhotosError,
+    ResultError,
     SuperResolutionError,
     TrainingError,
 )
@@ -197,8 +197,7 @@ def _print_speeds(report: dict) -> None:
 
 def _save_report(report: dict | list, out: Path | None) -> None:
     if out:
-        with written_atomically(out) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+        write_report(report, out)
 
 
 def main() -> None:
