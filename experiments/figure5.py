@@ -1,0 +1,176 @@
+"""Figure 5: how many iterations of L-BFGS one forward pass is worth (section 4.1, chapter 7).
+
+    python experiments/figure5.py FOLDER [--network starry_night] [--size 256] [--count 50]
+
+For each photograph: the objective (equation 5 with the network's own weights) of the photograph
+itself, of one pass through the trained network, and of projected L-BFGS from white noise after
+every evaluation. A photograph is its central square. Where the objective of L-BFGS falls below
+that of the pass, that many evaluations are what the pass is worth.
+
+Photographs that data/results/figure5.json already has are not computed again: interrupt it as you
+like, add sizes and networks. --workers computes several photographs at a time.
+"""
+
+import argparse
+import hashlib
+import statistics
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from perceptual_edu import (
+    LossNetwork,
+    StyleRecipe,
+    checkpoint,
+    device,
+    fast_dtype,
+    load_image,
+    load_network,
+    noise_like,
+    optimize_image,
+    photos,
+    read_card,
+)
+from perceptual_edu.assets import data_folder
+from perceptual_edu.results import make_report, read_report, write_report
+from perceptual_edu.scoring import picture_files
+
+SETTINGS = {
+    "objective": "equation 5, with the weights and the style picture that the network's card names",
+    "start": "white noise, seed 0",
+    "photographs": "the central square of each",
+    "phi": str(fast_dtype()),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", help="default: the bundled photographs")
+    parser.add_argument("--network", default="starry_night", help="a shipped style")
+    parser.add_argument("--style", type=Path, help="its painting, if it is not a bundled one")
+    parser.add_argument("--size", type=int, default=256, help="width and height, pixels")
+    parser.add_argument("--count", type=int, default=50, help="photographs")
+    parser.add_argument("--evaluations", type=int, default=150)
+    parser.add_argument("--workers", type=int, default=1, help="photographs at a time")
+    out = data_folder() / "results" / "figure5.json"
+    parser.add_argument("--out", type=Path, default=out)
+    arguments = parser.parse_args()
+    pictures = picture_files(arguments.folder) if arguments.folder else photos()
+    rows = read_report(arguments.out)["rows"] if arguments.out.exists() else []
+    task = {
+        "network": arguments.network,
+        "digest": digest(arguments.network),
+        "size": arguments.size,
+        "evaluations": arguments.evaluations,
+        "painting": arguments.style,
+    }
+    done = {identity(row) for row in rows}
+    todo = [
+        p
+        for p in pictures[: arguments.count]
+        if identity(task | {"photograph": p.stem}) not in done
+    ]
+    threads = max(1, torch.get_num_threads() // arguments.workers)
+    with ProcessPoolExecutor(
+        arguments.workers,
+        mp_context=get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(threads,),
+    ) as pool:
+        jobs = [pool.submit(measure, path, **task) for path in todo]
+        for job in tqdm(as_completed(jobs), total=len(jobs), unit="photograph"):
+            rows.append(job.result())
+            rows.sort(key=identity)
+            report = make_report(
+                "objective of L-BFGS after each evaluation, of one pass, and of the photograph",
+                SETTINGS,
+                summary=summary(rows),
+                rows=rows,
+            )
+            write_report(report, arguments.out, compact=True)
+    for line in summary(rows):
+        print(line)
+
+
+def identity(row: dict) -> tuple:
+    """What makes a measurement another one."""
+    return tuple(row[name] for name in ("network", "digest", "size", "photograph"))
+
+
+def digest(network: str) -> str:
+    """A trained again network is another network."""
+    return hashlib.sha256(checkpoint(network).read_bytes()).hexdigest()[:12]
+
+
+@cache
+def objective_of(network: str, painting: Path | None):
+    """The network and the objective it was trained with; kept by each worker."""
+    path = checkpoint(network)
+    recipe = StyleRecipe(**read_card(path)["recipe"])
+    if painting:
+        recipe = replace(recipe, style=str(painting))
+    phi = LossNetwork(dtype=fast_dtype()).to(device())
+    return load_network(path).to(device()), recipe.loss(phi)
+
+
+def measure(path: Path, network, digest, size, evaluations, painting) -> dict:
+    """One photograph: itself, one pass, and L-BFGS."""
+    f_w, loss = objective_of(network, painting)
+    photograph = load_image(path, square=size).to(device())
+    loss.set_content(photograph)
+    with torch.no_grad():
+        itself = loss(photograph).floats()
+        one_pass = loss(f_w(photograph)).floats()
+    start = noise_like(photograph.cpu()).to(device())
+    objective = [0.0] * evaluations  # after 1, 2, ... evaluations
+    for step in optimize_image(loss, start, steps=evaluations):
+        remaining = evaluations - step.evaluations + 1
+        objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
+    better = (i for i, value in enumerate(objective, 1) if value and value <= one_pass["total"])
+    return {
+        "network": network,
+        "digest": digest,
+        "size": size,
+        "photograph": path.stem,
+        "itself": round(itself["total"]),
+        "pass": {name: round(value) for name, value in one_pass.items() if value},
+        "worth": next(better, None),
+        "objective": [round(value) for value in objective],
+    }
+
+
+def summary(rows: list[dict]) -> list[dict]:
+    """For each network and size the median worth of a pass, and its quartiles."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["network"], row["digest"], row["size"]), []).append(row)
+    return [
+        {
+            "network": network,
+            "size": size,
+            "photographs": len(group),
+            "evaluations": min(len(row["objective"]) for row in group),
+            "worth": quartiles([row["worth"] or len(row["objective"]) for row in group]),
+            "never reached": sum(row["worth"] is None for row in group),
+            "pass as a part of the photograph": quartiles(
+                [row["pass"]["total"] / row["itself"] for row in group]
+            ),
+        }
+        for (network, _, size), group in groups.items()
+    ]
+
+
+def quartiles(values: list[float]) -> list[float]:
+    """The first quartile, the median and the third."""
+    if len(values) == 1:
+        return values * 3
+    return [round(q, 4) for q in statistics.quantiles(values, n=4, method="inclusive")]
+
+
+if __name__ == "__main__":
+    main()
