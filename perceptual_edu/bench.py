@@ -24,7 +24,7 @@ from .networks import StyleNet, SuperResolutionNet
 from .optimize import gatys, noise_like
 from .photobank import PhotoBank
 from .results import make_report
-from .scale import device
+from .scale import device, scale
 from .stylize import stylize
 from .superres import degrade
 from .training import StyleRecipe, SuperResolutionRecipe, Switches, train
@@ -300,6 +300,58 @@ def _plain_sr_training(recipe: SuperResolutionRecipe, bank: PhotoBank) -> Iterat
         adam.step()
         step += 1
         yield float(total.detach())
+
+
+def bench_all(repeats: int = 3) -> Iterator[tuple[str, dict]]:
+    """Everything above, quickly.
+
+    Yields
+    ------
+    tuple[str, dict]
+        A short name, and the report of that name's benchmark.
+    """
+    size = scale(smoke=32, laptop=256, gpu=256)
+    *_, report = bench_gatys(size, repeats)
+    yield f"L-BFGS, {size}", report
+    *_, report = bench_train(size // 2, 4, 32, repeats)
+    yield f"training step, 4 x {size // 2}", report
+    for report in bench_stylize((size, 2 * size), repeats=repeats):
+        yield f"pass, {report['settings']['size']}", report
+    for whose, report in zip(("ours", "paper"), bench_upscale(size, repeats=repeats), strict=True):
+        yield f"enlarging {size} x4, {whose}", report
+    for report in bench_train_sr(scale(smoke=32, laptop=96, gpu=288), 8, repeats):
+        yield f"super-resolution step, {report['settings']['loss']} loss", report
+
+
+KEPT = 0.85
+"""A speed-up below this part of its former value counts as lost; less is chance."""
+
+
+def fallen(report: dict, history: list[dict]) -> dict[str, tuple[float, float]]:
+    """Which speed-ups have been lost.
+
+    Parameters
+    ----------
+    report
+        With ``"machine"`` and ``"speed-up"``, a dict.
+    history
+        Earlier ones; those of other machines do not count.
+
+    Returns
+    -------
+    dict[str, tuple[float, float]]
+        Name -> median of the earlier ones, and now.
+    """
+    lost = {}
+    for name, now in report["speed-up"].items():
+        before = [
+            old["speed-up"][name]
+            for old in history
+            if old["machine"] == report["machine"] and name in old["speed-up"]
+        ]
+        if before and now < KEPT * statistics.median(before):
+            lost[name] = statistics.median(before), now
+    return lost
 
 
 def value_and_gradient(objective: Callable[[Tensor], Tensor], image: Tensor) -> float:

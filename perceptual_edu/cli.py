@@ -13,13 +13,12 @@ import typer
 from safetensors import safe_open
 from tqdm import tqdm
 
-from . import assets, cli_photos, cli_stylize, cli_train, cli_upscale
-from .bench import bench_gatys, bench_stylize, bench_train, bench_train_sr, bench_upscale
+from . import assets, cli_bench, cli_photos, cli_stylize, cli_train, cli_upscale
 from .images import ImageError, check_output, load_image, save_image
 from .networks import NetworkError
 from .optimize import Step, gatys
 from .packing import PhotosError
-from .results import ResultError, write_report
+from .results import ResultError
 from .superres import SuperResolutionError
 from .training import TrainingError
 
@@ -30,13 +29,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-bench = typer.Typer(help="Measure this machine.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(bench, name="bench")
 app.command("stylize")(cli_stylize.stylize_command)
 app.command("styles")(cli_stylize.styles_command)
 app.command("export")(cli_stylize.export_command)
 app.command("upscale")(cli_upscale.upscale_command)
 app.command("score")(cli_upscale.score_command)
+app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_train.app, name="train")
 app.add_typer(cli_photos.app, name="photos")
 
@@ -116,88 +114,6 @@ def _run(iterations: Iterator[Step], steps: int) -> tuple[Step | None, bool]:
         except KeyboardInterrupt:
             return last, True
     return last, False
-
-
-@bench.command("gatys")
-def bench_gatys_command(
-    size: Annotated[int, typer.Option(min=16, help="Width and height, pixels.")] = 256,
-    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 15,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
-) -> None:
-    """Time an iteration of our L-BFGS against a plain float32 evaluation of the objective."""
-    *_, report = tqdm(bench_gatys(size, repeats), total=repeats, unit="pair")
-    print(f"{report['machine']}, {size} x {size} pixels, median of {repeats}")
-    print(f"plain float32 evaluation  {report['medians']['plain']:.3f} s")
-    print(f"our iteration, all in     {report['medians']['ours']:.3f} s")
-    print(f"ratio                     {report['ratio']:.2f}")
-    _save_report(report, out)
-
-
-@bench.command("train")
-def bench_train_command(
-    size: Annotated[int, typer.Option(min=16, help="Of the crops, pixels.")] = 256,
-    batch: Annotated[int, typer.Option(min=1, help="Photographs a step.")] = 4,
-    width: Annotated[int, typer.Option(min=1, help="Filters of the first layer.")] = 32,
-    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
-    compiled: Annotated[bool, typer.Option("--compile", help="Also torch.compile.")] = False,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
-) -> None:
-    """Time a training step: plain float32, and our switches added one by one."""
-    rounds = bench_train(size, batch, width, repeats, compiled=compiled)
-    *_, report = tqdm(rounds, total=repeats, unit="round")
-    print(f"{report['machine']}, {batch} x {size} x {size}, width {width}, median of {repeats}")
-    _print_speeds(report)
-    print(f"waiting for photographs: {100 * report['waited']:.1f} % of the time")
-    _save_report(report, out)
-
-
-@bench.command("stylize")
-def bench_stylize_command(
-    width: Annotated[int, typer.Option(min=1, help="Filters of the first layer.")] = 16,
-    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 9,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
-) -> None:
-    """Time a pass through a style network: plain float32, and ours."""
-    reports = []
-    for report in bench_stylize(width=width, repeats=repeats):
-        size = report["settings"]["size"]
-        print(f"{report['machine']}, {size} x {size}, width {width}, median of {repeats}")
-        _print_speeds(report)
-        print(f"mean difference of the results: {report['difference']:.2f} of 255")
-        reports.append(report)
-    _save_report(reports, out)
-
-
-@bench.command("upscale")
-def bench_upscale_command(
-    size: Annotated[int, typer.Option(min=16, help="Of the small picture, pixels.")] = 256,
-    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 9,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
-) -> None:
-    """Time super-resolution x4, a pass and a training step: plain float32, and ours."""
-    reports = []
-    for report in bench_upscale(size, repeats=repeats):
-        print(f"{report['machine']}, {size} x {size} x4, median of {repeats}")
-        print(report["settings"]["network"])
-        _print_speeds(report)
-        print(f"mean difference of the results: {report['difference']:.2f} of 255")
-        reports.append(report)
-    for report in bench_train_sr(repeats=repeats):
-        loss, batch, side = (report["settings"][name] for name in ("loss", "batch", "size"))
-        print(f"a training step, l_{loss}, {batch} patches of {side} x {side}")
-        _print_speeds(report)
-        reports.append(report)
-    _save_report(reports, out)
-
-
-def _print_speeds(report: dict) -> None:
-    for name, seconds in report["medians"].items():
-        print(f"{name:20} {seconds:8.3f} s {report['speed-up'][name]:6.2f} x")
-
-
-def _save_report(report: dict | list, out: Path | None) -> None:
-    if out:
-        write_report(report, out)
 
 
 def main() -> None:

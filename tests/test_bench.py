@@ -1,7 +1,14 @@
 import pytest
 
-from perceptual_edu import STYLE_LAYERS, PerceptualLoss, noise_like
-from perceptual_edu.bench import bench_train, bench_train_sr, bench_upscale, plain_objective
+from perceptual_edu import STYLE_LAYERS, PerceptualLoss, cli_bench, noise_like
+from perceptual_edu.bench import (
+    bench_train,
+    bench_train_sr,
+    bench_upscale,
+    fallen,
+    plain_objective,
+)
+from perceptual_edu.results import read_report, write_report
 
 
 def test_the_plain_objective_is_the_same_objective(phi, photograph, painting):
@@ -31,3 +38,30 @@ def test_super_resolution_is_timed_and_its_results_are_the_same():
     pixel, feature = bench_train_sr(size=32, batch=2, repeats=1)
     assert (pixel["settings"]["loss"], feature["settings"]["loss"]) == ("pixel", "feature")
     assert set(feature["speed-up"]) == {"plain", "ours"}
+
+
+def test_everything_is_measured_compared_with_before_and_recorded(command, monkeypatch, tmp_path):
+    history = tmp_path / "history.json"
+    monkeypatch.setattr(cli_bench, "history_file", lambda: history)
+    code, out, _ = command("bench", "--repeats", 1, "--record")
+    assert code == 0
+    assert "500 iterations of L-BFGS" in out
+    assert "not measured on this machine before" in out
+    (first,) = read_report(history)
+    assert len(first["speed-up"]) == 8
+    # As if everything had once been a hundred times as fast:
+    wonder = first | {"speed-up": {name: 100 * x for name, x in first["speed-up"].items()}}
+    write_report([wonder], history)
+    code, out, _ = command("bench", "--repeats", 1, "--record", "-o", tmp_path / "now.json")
+    assert code == 0
+    assert out.count("slower than before") == 8
+    assert read_report(history) == [wonder, read_report(tmp_path / "now.json")]
+
+
+def test_a_lost_speed_up_is_noticed_on_the_same_machine_only():
+    def report(machine, **speed_ups):
+        return {"machine": machine, "speed-up": speed_ups}
+
+    history = [report("a", x=2.0, y=2.0), report("a", x=2.2, y=2.0), report("b", x=9.0)]
+    assert fallen(report("a", x=1.5, y=1.9, new=1.0), history) == {"x": (2.1, 1.5)}
+    assert fallen(report("c", x=0.1), history) == {}
