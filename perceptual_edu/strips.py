@@ -17,7 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .networks import ConvBlock, InstanceNorm, ResidualBlock, StyleNet, scaled_tanh
+from .networks import (
+    ConvBlock,
+    InstanceNorm,
+    ResidualBlock,
+    StyleNet,
+    interleaved,
+    scaled_tanh,
+)
 
 STRIP_PIXELS = 1_000_000
 """Pictures of more than twice as many pixels are computed in strips of as many."""
@@ -166,11 +173,11 @@ def _statistics(y: _Map) -> tuple[Tensor, Tensor]:
 
 def _convolution(block: ConvBlock, x: _Map) -> _Map:
     """Padding, upsampling and convolution of some rows, reading as few as they need."""
-    kernel, stride, shuffle = _kernel(block)
+    kernel, bias, stride, shuffle = _kernel(block)
     kernel = kernel.to(x.dtype, memory_format=torch.channels_last)
-    bias = block.conv.bias.repeat(shuffle**2).to(x.dtype)
+    bias = bias.to(x.dtype)
     margin = block.conv.kernel_size[0] // 2
-    border = "constant" if not block.reflect else "replicate" if block.enlarge > 1 else "reflect"
+    border = "reflect" if block.reflect and block.enlarge == 1 else block.border
 
     def rows(a: int, b: int) -> Tensor:
         first = a // shuffle * stride - margin
@@ -178,33 +185,22 @@ def _convolution(block: ConvBlock, x: _Map) -> _Map:
         z = x.rows(max(first, 0), min(last, x.height))
         margins = (margin, margin, max(-first, 0), max(last - x.height, 0))
         z = F.conv2d(F.pad(z, margins, mode=border), kernel, bias, stride)
-        return _shuffled(z) if shuffle == 2 else z
+        return interleaved(z) if shuffle == 2 else z
 
     return x.then(rows, shuffle / stride)
 
 
-def _kernel(block: ConvBlock) -> tuple[Tensor, int, int]:
-    """A kernel that does the block's work in less time, its stride, and how much to shuffle.
+def _kernel(block: ConvBlock) -> tuple[Tensor, Tensor, int, int]:
+    """A kernel that does the block's work in less time, bias, stride, and how much to shuffle.
 
     With a shuffle of 2 there are four times as many filters: each position of the convolution
     gives 2 x 2 pixels.
     """
-    kernel, stride = block.conv.weight.float(), block.conv.stride[0]
+    conv, stride = block.conv, block.conv.stride[0]
     if block.enlarge == 2:
-        # Copying pixels to 2 x 2 and a filter of 3 are two filters of 3 on the small picture, for
-        # even and for odd pixels. (Reflection, too, then only meets copies: it is replication.)
-        even, odd = [[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]
-        taps = kernel.new_tensor([even, odd])
-        return torch.einsum("ahs,bwt,oist->aboihw", taps, taps, kernel).flatten(0, 2), stride, 2
-    if block.conv.out_channels < 4:
+        return *block.enlarging_filters(), stride, 2
+    if conv.out_channels < 4:
         # Processors multiply for 16 filters at a time, so three filters leave most of it idle.
-        moved = [F.pad(kernel, (b, 1 - b, a, 1 - a)) for a in (0, 1) for b in (0, 1)]
-        return torch.cat(moved), 2, 2
-    return kernel, stride, 1
-
-
-def _shuffled(z: Tensor) -> Tensor:
-    """(1, 2 2 C, H, W) to (1, C, 2 H, 2 W): pixel_shuffle, for this order and for channels_last."""
-    _, channels, height, width = z.shape
-    z = z.permute(0, 2, 3, 1).reshape(height, width, 2, 2, channels // 4).transpose(1, 2)
-    return z.reshape(1, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
+        moved = [F.pad(conv.weight, (b, 1 - b, a, 1 - a)) for a in (0, 1) for b in (0, 1)]
+        return torch.cat(moved), conv.bias.repeat(4), 2, 2
+    return conv.weight, conv.bias, stride, 1

@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 
 from perceptual_edu import networks
 from perceptual_edu.networks import (
+    ConvBlock,
     InstanceNorm,
     NetworkError,
     StyleNet,
@@ -21,8 +22,8 @@ def with_random_norms(network):
     for name, values in network.named_parameters():
         if ".norm." in name:
             torch.nn.init.normal_(values, mean=0.5, std=0.5)
-    for values in network.buffers():
-        if values.is_floating_point():
+    for name, values in network.named_buffers():
+        if "running" in name:
             torch.nn.init.uniform_(values, 0.5, 1.5)
     return network.eval()
 
@@ -121,6 +122,26 @@ def test_the_papers_network_written_down_plainly_gives_the_same_picture(norm):
         expected = 127.5 + 127.5 * torch.tanh(x)
         assert next(values, None) is None
         torch.testing.assert_close(network(image), expected, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("padding", ["reflection", "zero"])
+@pytest.mark.parametrize("upsampling", ["resize", "bilinear"])
+def test_enlarging_and_convolving_at_once_is_one_after_the_other(upsampling, padding):
+    if (upsampling, padding) == ("bilinear", "zero"):
+        pytest.skip("there zeros are put around the small map, not around the large one")
+    block = ConvBlock(4, 5, 3, 0.5, norm=None, relu=False, upsampling=upsampling, padding=padding)
+    x = torch.rand(2, 4, 6, 7, requires_grad=True)
+    mode = {"resize": "nearest", "bilinear": "bilinear"}[upsampling]
+    large = F.interpolate(x, scale_factor=2, mode=mode)
+    plain = block.conv(F.pad(large, (1,) * 4, mode="replicate") if padding != "zero" else large)
+    at_once = block(x)
+    assert torch.allclose(at_once, plain, atol=1e-5)
+    for of in (x, block.conv.weight, block.conv.bias):
+        wanted, found = (
+            torch.autograd.grad(y.square().sum(), of, retain_graph=True)[0]
+            for y in (plain, at_once)
+        )
+        assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

@@ -31,8 +31,8 @@ def random_network(**choices):
     for name, values in network.named_parameters():
         if ".norm." in name:
             torch.nn.init.normal_(values, mean=0.5, std=0.5)
-    for values in network.buffers():
-        if values.is_floating_point():
+    for name, values in network.named_buffers():
+        if "running" in name:
             torch.nn.init.uniform_(values, 0.5, 1.5)
     return network.eval()
 
