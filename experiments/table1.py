@@ -11,6 +11,7 @@ depend on what the weights are, and so they are random.
 """
 
 import argparse
+import copy
 import itertools
 import statistics
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from perceptual_edu import (
     stylize,
 )
 from perceptual_edu.assets import data_folder
-from perceptual_edu.bench import plain_objective, seconds_of, value_and_gradient
+from perceptual_edu.bench import plain_objective, plainly, seconds_of, value_and_gradient
 from perceptual_edu.results import make_report, write_report
 
 SIZES = scale(smoke=(64,), laptop=(256, 512, 1024), gpu=(256, 512, 1024))
@@ -122,8 +123,9 @@ def passes(network: StyleNet, photograph: torch.Tensor, *, plain: bool = True) -
     network = network.to(device()).eval()
     spent = {}
     if plain:
+        naive = plainly(copy.deepcopy(network))
         with torch.no_grad():
-            spent["plain"] = repeated(lambda: network(photograph))
+            spent["plain"] = repeated(lambda: naive(photograph))
     network.to(memory_format=torch.channels_last)
     return spent | {"ours": repeated(lambda: stylize(network, photograph, margin=0))}
 

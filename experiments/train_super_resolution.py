@@ -44,7 +44,7 @@ RECIPES = {
     "x4_pixel": PIXEL,
     "x4_feature": FEATURE,
     "x8_pixel": replace(PIXEL, factor=8, **steps(6_000)),
-    "x8_feature": replace(FEATURE, factor=8, **steps(2_000)),
+    "x8_feature": replace(FEATURE, factor=8, **steps(1_200)),
     "x4_srcnn": replace(PIXEL, architecture="srcnn", **steps(3_000)),
     "x4_paper_pixel": replace(PIXEL, architecture="paper", **steps(1_200)),
     "x4_paper_feature": replace(FEATURE, architecture="paper", **steps(1_000)),

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from .assets import photo, photos, read_vgg16, style, vgg16_weights
 from .images import load_image
 from .losses import CONTENT_LAYER, STYLE_LAYERS
-from .networks import StyleNet, SuperResolutionNet
+from .networks import ConvBlock, StyleNet, SuperResolutionNet
 from .optimize import gatys, noise_like
 from .photobank import PhotoBank
 from .results import make_report
@@ -81,6 +82,20 @@ def _plain_features(where: torch.device, convs: int = 10) -> Callable[[Tensor], 
         return found
 
     return features
+
+
+def plainly(network: nn.Module) -> nn.Module:
+    """Let a network enlarge its maps first and convolve then, as one would write it."""
+    for block in network.modules():
+        if isinstance(block, ConvBlock) and block.enlarge == 2:
+            block.enlarge_and_convolve = partial(_enlarge_then_convolve, block)
+    return network
+
+
+def _enlarge_then_convolve(block: ConvBlock, x: Tensor) -> Tensor:
+    mode = "nearest" if block.upsampling == "resize" else "bilinear"
+    x = F.pad(F.interpolate(x, scale_factor=2, mode=mode), (1,) * 4, mode=block.border)
+    return F.conv2d(x, block.conv.weight, block.conv.bias)
 
 
 def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
@@ -170,7 +185,7 @@ def bench_train(
 
 def _plain_training(recipe: StyleRecipe, bank: PhotoBank) -> Iterator[float]:
     torch.manual_seed(recipe.seed)
-    network = StyleNet(width=recipe.width).to(device())
+    network = plainly(StyleNet(width=recipe.width).to(device()))
     painting = load_image(style(recipe.style), long_side=recipe.style_size).to(device())
     features, objective = plain_objective(painting)
     adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
@@ -203,6 +218,7 @@ def bench_stylize(
     torch.manual_seed(0)
     network = StyleNet(width=width).to(device()).eval()
     fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    plainly(network)
     for size in sizes:
         image = load_image(photo("neuschwanstein_castle"), square=size).to(device())
         spent: dict[str, list[float]] = {"plain": [], "ours": []}
@@ -244,6 +260,7 @@ def bench_upscale(size: int = 256, factor: int = 4, repeats: int = 9) -> Iterato
         if name == "ours":
             nn.init.normal_(network.layers[-1].conv.weight, std=0.01)  # which begins with zeros
         fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
+        plainly(network)
         spent: dict[str, list[float]] = {"plain": [], "ours": []}
         for round_ in range(repeats + 2):
             with torch.no_grad():
@@ -282,7 +299,7 @@ def bench_train_sr(size: int = 96, batch: int = 16, repeats: int = 5) -> Iterato
 
 
 def _plain_sr_training(recipe: SuperResolutionRecipe, bank: PhotoBank) -> Iterator[float]:
-    network = recipe.network().to(device())
+    network = plainly(recipe.network().to(device()))
     features = _plain_features(device(), convs=4)
     adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
     step = 0

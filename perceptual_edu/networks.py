@@ -119,6 +119,7 @@ class ConvBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.enlarge = 2 if stride == 0.5 and upsampling != "transposed" else 1
+        self.upsampling = upsampling
         self.border = "constant" if padding == "zero" else "replicate"
         phases = torch.tensor(_PHASES[upsampling]) if self.enlarge == 2 else None
         self.register_buffer("phases", phases, persistent=False)
@@ -135,7 +136,7 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.enlarge == 2:
-            x = self._enlarge_and_convolve(x)
+            x = self.enlarge_and_convolve(x)
         else:
             if self.reflect:
                 x = F.pad(x, (self.reflect,) * 4, mode="reflect")
@@ -144,7 +145,7 @@ class ConvBlock(nn.Module):
             x = self.norm(x)
         return F.relu(x) if self.relu else x
 
-    def _enlarge_and_convolve(self, x: Tensor) -> Tensor:
+    def enlarge_and_convolve(self, x: Tensor) -> Tensor:
         """Both at once and at the small size, which is several times faster.
 
         At the border pixels are repeated; for copied pixels that is what reflection does.
