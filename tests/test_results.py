@@ -1,6 +1,9 @@
 """The numbers that chapters quote: the paper's in one file, and what was measured here."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,7 @@ from perceptual_edu.assets import data_folder
 from perceptual_edu.benchmarks import SETS
 from perceptual_edu.results import ResultError, make_report, read_report, write_report
 
+ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED_FILE = data_folder() / "results" / "published.json"
 PUBLISHED = json.loads(PUBLISHED_FILE.read_text())
 
@@ -95,3 +99,9 @@ def test_missing_and_broken_files_are_named(tmp_path):
     for name, message in (("none.json", "no such file"), ("broken.json", "not JSON")):
         with pytest.raises(ResultError, match=f"{name}: {message}"):
             read_report(tmp_path / name)
+
+
+def test_the_page_of_results_fits_the_data():
+    tool = ROOT / "book" / "tools" / "results_page.py"
+    done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, f"run python {tool}; {done.stderr}"

@@ -1,0 +1,87 @@
+"""The scripts that make data/results/, at the smallest size."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from perceptual_edu import photo
+from perceptual_edu.results import read_report
+
+EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, EXPERIMENTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where other processes look for its functions
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run a script's main() with arguments; -> the report that it wrote."""
+
+    def run(name, *arguments):
+        monkeypatch.syspath_prepend(str(EXPERIMENTS))
+        out = tmp_path / f"{name}.json"
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments), "--out", str(out)])
+        script(name).main()
+        return read_report(out)
+
+    return run
+
+
+def test_figure5_goes_on_where_it_was_and_knows_what_a_pass_is_worth(run, tmp_path):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for name in ("hedgehog", "raccoon"):
+        shutil.copy(photo(name), folder)
+    how = ("--size", 48, "--evaluations", 25)
+    first = run("figure5", folder, "--count", 1, *how)
+    (row,) = first["rows"]
+    assert row["photograph"] == "hedgehog"
+    assert len(row["objective"]) == 25
+    assert row["objective"] == sorted(row["objective"], reverse=True)
+    assert row["pass"]["total"] < row["itself"]
+    if row["worth"]:
+        before, after = row["objective"][row["worth"] - 2 : row["worth"]]
+        assert after <= row["pass"]["total"] < before
+    both = run("figure5", folder, "--workers", 2, *how)
+    assert [r["photograph"] for r in both["rows"]] == ["hedgehog", "raccoon"]
+    assert both["rows"][0] == row
+    (summary,) = both["summary"]
+    assert summary["photographs"] == 2
+
+
+def test_table1_has_every_time_and_what_follows_from_them(run):
+    report = run("table1")
+    (line,) = report["table"]
+    assert line["gatys"]["500"] == pytest.approx(5 * line["gatys"]["100"])
+    for name, ways in line["pass"].items():
+        ratio = line["gatys"]["300"] / ways["ours"]
+        assert line["speed-up"][name]["300"] == pytest.approx(ratio)
+        assert line["frames per second"][name] == pytest.approx(1 / ways["ours"])
+    assert set(line["pass"]) == {"half width", "full width", "the paper's"}
+    assert report["rows"][1]["width"] > report["rows"][1]["height"]
+
+
+def test_scaling_measures_time_and_memory_of_each_kind_of_work():
+    scaling = script("scaling")
+    for kind in ("pass", "pass in strips", "evaluation of L-BFGS", "training step, batch"):
+        row = scaling.measure((kind, 32, 2))
+        assert row["seconds"][0] > 0
+        assert row["bytes"] is None or row["bytes"] >= 0
+
+
+def test_scaling_fits_the_exponent():
+    rows = [
+        {"kind": "pass", "side": side, "batch": 1, "seconds": [side**3], "bytes": side**2}
+        for side in (8, 16, 32, 64)
+    ]
+    (found,) = script("scaling").exponents(rows)
+    assert found["seconds"] == {"all": 1.5, "largest three": 1.5}
+    assert found["bytes"] == {"all": 1.0, "largest three": 1.0}
