@@ -103,7 +103,7 @@ def identity(row: dict) -> tuple:
 
 
 def digest(network: str) -> str:
-    """A trained again network is another network."""
+    """A fingerprint of the network's file: trained again, it is another network."""
     return hashlib.sha256(checkpoint(network).read_bytes()).hexdigest()[:12]
 
 
@@ -131,7 +131,7 @@ def measure(path: Path, network, digest, size, evaluations, painting) -> dict:
     for step in optimize_image(loss, start, steps=evaluations):
         remaining = evaluations - step.evaluations + 1
         objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
-    better = (i for i, value in enumerate(objective, 1) if value and value <= one_pass["total"])
+    better = (i for i, value in enumerate(objective, 1) if value <= one_pass["total"])
     return {
         "network": network,
         "digest": digest,

@@ -94,7 +94,7 @@ class ConvBlock(nn.Module):
     Parameters
     ----------
     c_in, c_out, kernel, stride
-        Of the convolution. A stride of 1/2 doubles the picture.
+        Of the convolution. A stride of 1/2 doubles the picture; its kernel is 3.
     norm
         One of :data:`NORMS`, or None.
     upsampling
@@ -303,8 +303,8 @@ class SuperResolutionNet(nn.Module):
     upsampling
         ``"bilinear"``, ``"resize"`` (copied pixels), ``"transposed"`` as in the paper, or
         ``"shuffle"``: all ``factor`` x ``factor`` pixels at once from the small map (sub-pixel
-        convolution, Shi et al. 2016). With the pixel loss they hardly differ; the feature loss
-        leaves a grid with all but the first (chapter 8).
+        convolution, Shi et al. 2016). With the feature loss, short trainings of all but the first
+        print a pattern (chapter 8).
     padding
         ``"reflection"``, or ``"zero"`` as in the paper.
 

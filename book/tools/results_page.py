@@ -221,7 +221,7 @@ def one_pass(published: dict) -> str:
     )
     return section(
         "Figure 5: what one pass is worth",
-        f"The shipped *Starry Night*: half width, its last stage {card['steps']:,} steps on "
+        f"The shipped *Starry Night*: half width, {all_steps(card):,} steps in all on "
         f"{card['hardware']}, where the paper trains full width for {PAPER_STEPS:,}. Of what is "
         f"left after its pass, {content:.0%} is content (median). Measured on {report['machine']}; "
         "[chapter 7](../notebooks/07_speed), `data/results/figure5.json`. Rules: the median "
