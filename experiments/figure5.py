@@ -24,8 +24,10 @@ import torch
 from tqdm import tqdm
 
 from perceptual_edu import (
+    ImageError,
     LossNetwork,
     StyleRecipe,
+    SuperResolutionError,
     checkpoint,
     device,
     fast_dtype,
@@ -60,7 +62,10 @@ def main() -> None:
     out = data_folder() / "results" / "figure5.json"
     parser.add_argument("--out", type=Path, default=out)
     arguments = parser.parse_args()
-    pictures = picture_files(arguments.folder) if arguments.folder else photos()
+    try:
+        pictures = picture_files(arguments.folder) if arguments.folder else photos()
+    except (ImageError, SuperResolutionError) as error:
+        parser.error(str(error))
     rows = read_report(arguments.out)["rows"] if arguments.out.exists() else []
     task = {
         "network": arguments.network,

@@ -336,8 +336,9 @@ def bench_all(repeats: int = 3) -> Iterator[tuple[str, dict]]:
         yield f"pass, {report['settings']['size']}", report
     for whose, report in zip(("ours", "paper"), bench_upscale(size, repeats=repeats), strict=True):
         yield f"enlarging {size} x4, {whose}", report
-    for report in bench_train_sr(scale(smoke=32, laptop=96, gpu=288), 8, repeats):
-        yield f"super-resolution step, {report['settings']['loss']} loss", report
+    patch = scale(smoke=32, laptop=96, gpu=288)
+    for report in bench_train_sr(patch, 8, repeats):
+        yield f"x4 step, 8 x {patch}, {report['settings']['loss']} loss", report
 
 
 KEPT = 0.85
