@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import torch.distributed as dist
@@ -88,6 +89,8 @@ class StyleRecipe:
     """A trained network's file to go on from, instead of random weights."""
     seed: int = 0
     """Of the first weights and of the order of the photographs."""
+    warmup: ClassVar[int] = 0
+    """Normalisation makes a slow start needless; compare super-resolution's."""
 
     def network(self) -> nn.Module:
         """The network with its first weights."""
@@ -378,8 +381,8 @@ class _Run:
     def _set_learning_rate(self) -> None:
         left = 1 - self.step / self.recipe.steps
         factor = min(1.0, left / self.recipe.cooldown) if self.recipe.cooldown else 1.0
-        if warmup := getattr(self.recipe, "warmup", 0):
-            factor *= min(1.0, (self.step + 1) / warmup)
+        if self.recipe.warmup:
+            factor *= min(1.0, (self.step + 1) / self.recipe.warmup)
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(self.recipe.learning_rate * factor)
