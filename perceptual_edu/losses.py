@@ -34,7 +34,7 @@ def feature_loss(features: Tensor, target: Tensor) -> Tensor:
         phi_j of the output and of the content target, (B, C_j, H_j, W_j).
     """
     _check_same_shape("features", features, target)
-    return (features.float() - target.float()).square().mean()
+    return _mean_square(features.float() - target.float())
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
     Only where there is a ground truth y. Both images (B, 3, H, W) in [0, 255].
     """
     _check_same_shape("images", image, target)
-    return (image - target).square().mean()
+    return _mean_square(image - target)
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -123,6 +123,12 @@ def total_variation(image: Tensor) -> Tensor:
     down = image[:, :, 1:, :] - image[:, :, :-1, :]
     right = image[:, :, :, 1:] - image[:, :, :, :-1]
     return (down.square().sum() + right.square().sum()) / image.shape[0]
+
+
+def _mean_square(difference: Tensor) -> Tensor:
+    # mean() would return its gradient as contiguous, and all layers below would pay for that if
+    # they are channels_last.
+    return difference.square().sum() / difference.numel()
 
 
 def _check_same_shape(what: str, a: Tensor, b: Tensor) -> None:
