@@ -85,3 +85,18 @@ def test_scaling_fits_the_exponent():
     (found,) = script("scaling").exponents(rows)
     assert found["seconds"] == {"all": 1.5, "largest three": 1.5}
     assert found["bytes"] == {"all": 1.0, "largest three": 1.0}
+
+
+def test_width_measures_every_network_on_the_same_photographs(run, tmp_path):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for name in ("hedgehog", "raccoon"):
+        shutil.copy(photo(name), folder)
+    rows = run("width", "--photos", folder, "--widths", 4, 6, "--steps", 30)["rows"]
+    assert [(row["width"], row["step"]) for row in rows] == [
+        (width, step) for width in (4, 6) for step in (6, 12, 18, 24, 30)
+    ]
+    for first, last in (rows[:5:4], rows[5::4]):
+        assert last["total"] < first["total"]
+        assert last["part"] < 1
+        assert last["seconds"] >= first["seconds"]
