@@ -31,7 +31,7 @@ FEATURE = replace(
     PIXEL,
     loss="feature",
     batch=scale(smoke=2, laptop=8, gpu=4),
-    steps=scale(smoke=4, laptop=2_000, gpu=200_000),
+    steps=scale(smoke=4, laptop=8_000, gpu=200_000),
     learning_rate=5e-4,
 )
 
@@ -44,10 +44,10 @@ RECIPES = {
     "x4_pixel": PIXEL,
     "x4_feature": FEATURE,
     "x8_pixel": replace(PIXEL, factor=8, **steps(6_000)),
-    "x8_feature": replace(FEATURE, factor=8, **steps(1_200)),
+    "x8_feature": replace(FEATURE, factor=8, **steps(4_000)),
     "x4_srcnn": replace(PIXEL, architecture="srcnn", **steps(3_000)),
-    "x4_paper_pixel": replace(PIXEL, architecture="paper", **steps(1_200)),
-    "x4_paper_feature": replace(FEATURE, architecture="paper", **steps(1_000)),
+    "x4_paper_pixel": replace(PIXEL, architecture="paper", **steps(6_000)),
+    "x4_paper_feature": replace(FEATURE, architecture="paper", **steps(2_000)),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perceptual_edu import photo
+from perceptual_edu import load_image, photo, save_image
 from perceptual_edu.results import read_report
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
@@ -100,3 +100,16 @@ def test_width_measures_every_network_on_the_same_photographs(run, tmp_path):
         assert last["total"] < first["total"]
         assert last["part"] < 1
         assert last["seconds"] >= first["seconds"]
+
+
+def test_super_resolution_scores_only_networks_that_it_has_not_scored(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("perceptual_edu.networks.FACTORS", (8,))
+    for name in ("Set5", "Set14", "BSD100"):
+        (tmp_path / "sets" / name).mkdir(parents=True)
+        save_image(load_image(photo("raccoon"), square=256), tmp_path / "sets" / name / "a.png")
+    first = run("super_resolution", tmp_path / "sets")["tables"]
+    assert len(first) == 3 * 2 * 2 * len({table["model"] for table in first})
+    best = {t["model"]: t["psnr"] for t in first if (t["blur"], t["histogram"]) == (0, False)}
+    assert best["pixel"] > best["bicubic"]
+    monkeypatch.setattr("perceptual_edu.scoring.score_pictures", None)
+    assert run("super_resolution", tmp_path / "sets")["tables"] == first
