@@ -101,7 +101,6 @@ def test_width_measures_every_network_on_the_same_photographs(run, tmp_path):
     for first, last in (rows[:5:4], rows[5::4]):
         assert last["total"] < first["total"]
         assert last["part"] < 1
-        assert last["seconds"] >= first["seconds"]
 
 
 def test_super_resolution_scores_only_networks_that_it_has_not_scored(run, tmp_path, monkeypatch):

@@ -456,6 +456,7 @@ def again() -> str:
         "figure5": "experiments/figure5.py FOLDER",
         "table1": "experiments/table1.py",
         "scaling": "experiments/scaling.py",
+        "width": "experiments/width.py --photos FOLDER",
         "profile_step": "experiments/profile_step.py",
         "super_resolution": "experiments/super_resolution.py FOLDER",
         "overview": "experiments/overview.py",
