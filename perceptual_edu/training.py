@@ -117,9 +117,23 @@ class StyleRecipe:
         loss = self.loss(phi)
 
         def compare(network: nn.Module, photographs: Tensor) -> LossTerms:
+            photographs = _with_grain_if_flat(photographs)
             return loss.set_content(photographs)(network(photographs))
 
         return compare
+
+
+def _with_grain_if_flat(images: Tensor) -> Tensor:
+    """Add a few grey levels of grain to those images (B, 3, H, W) that have one colour.
+
+    In such an image normalisation has no variance to divide by: the gradient grows by a factor of
+    hundreds in each layer, in the end beyond all numbers.
+    """
+    height, width = images.shape[2:]
+    count = torch.arange(height * width, dtype=torch.float32, device=images.device)
+    grain = 3 * count.square().sin().view(height, width)  # irregular, and the same in every run
+    spread = (images.amax((2, 3), True) - images.amin((2, 3), True)).amax(1, True)
+    return torch.where(spread <= 2, (images + grain).clamp(0, 255), images)
 
 
 ARCHITECTURES = ("recommended", "paper", "srcnn")

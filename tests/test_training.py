@@ -11,7 +11,7 @@ from itertools import islice
 import pytest
 import torch
 
-from perceptual_edu import LossNetwork, photos
+from perceptual_edu import LossNetwork, load_image, photo, photos
 from perceptual_edu.networks import load_network, read_card
 from perceptual_edu.photobank import PhotoBank
 from perceptual_edu.training import StyleRecipe, Switches, TrainingError, train
@@ -237,3 +237,22 @@ def test_a_cuda_graph_trains_the_same():
         for graph in (False, True)
     ]
     assert curves[1] == pytest.approx(curves[0], rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_photograph_of_one_colour_does_not_explode(dtype):
+    recipe = StyleRecipe("starry_night", style_size=64, width=8, size=48)
+    network, phi = recipe.network(), LossNetwork(dtype=dtype)
+    photographs = load_image(photo("hedgehog"), square=48).repeat(2, 1, 1, 1)
+    photographs[1] = 255.0  # the sky was too bright
+    objective = recipe.objective(phi)
+
+    def largest_gradient(batch):
+        network.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            total = objective(network, batch).total
+        total.backward()
+        return max(p.grad.abs().max().item() for p in network.parameters())
+
+    assert largest_gradient(photographs) < 100 * largest_gradient(photographs[:1])
+    assert objective(network, photographs[:1]).total == objective(network, photographs[:1]).total
