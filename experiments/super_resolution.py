@@ -7,8 +7,8 @@ data/checkpoints/ and bicubic enlargement, x4 and x8, without and with the paper
 with histogram matching: PSNR and SSIM on Y; without either, also a perceptual distance. For every
 picture.
 
-Networks that the file of results already has are not scored again: interrupt it as you like, train
-one network again. Delete the file to begin anew.
+Networks that the file of results already has from this machine are not scored again: interrupt it
+as you like, train one network again. Another --out begins anew.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from perceptual_edu import LossNetwork, assets, device, fast_dtype, load_network
 from perceptual_edu.benchmarks import SETS, differing
 from perceptual_edu.networks import FACTORS
 from perceptual_edu.results import make_report, read_report, write_report
+from perceptual_edu.scale import hardware
 from perceptual_edu.scoring import mean_scores, score_pictures
 from perceptual_edu.superres import JUDGES, PAPER_BLUR
 
@@ -33,7 +34,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=out)
     arguments = parser.parse_args()
     phi = LossNetwork(dtype=fast_dtype()).to(device())
-    known = read_report(arguments.out)["tables"] if arguments.out.exists() else []
+    before = read_report(arguments.out) if arguments.out.exists() else {"machine": None}
+    known = before["tables"] if before["machine"] == hardware() else []
     known = {identity(table): table for table in known}
     tables = []
     for factor, blur, histogram, name in product(FACTORS, (0.0, PAPER_BLUR), (False, True), SETS):

@@ -124,7 +124,7 @@ class StyleRecipe:
 
 
 def _with_grain_if_flat(images: Tensor) -> Tensor:
-    """Add a few grey levels of grain to those images (B, 3, H, W) that have one colour.
+    """Add up to 3 grey levels of grain to those images (B, 3, H, W), in [0, 255], of one colour.
 
     In such an image normalisation has no variance to divide by: the gradient grows by a factor of
     hundreds in each layer, in the end beyond all numbers.

@@ -453,12 +453,12 @@ def again() -> str:
     commands = {
         "lbfgs": "experiments/lbfgs.py PHOTOGRAPH PAINTING",
         "styles": "experiments/score_styles.py PHOTOGRAPH --paintings FOLDER",
-        "figure5": "experiments/figure5.py FOLDER",
+        "figure5": "experiments/figure5.py FOLDER --out FILE",
         "table1": "experiments/table1.py",
         "scaling": "experiments/scaling.py",
         "width": "experiments/width.py --photos FOLDER",
         "profile_step": "experiments/profile_step.py",
-        "super_resolution": "experiments/super_resolution.py FOLDER",
+        "super_resolution": "experiments/super_resolution.py FOLDER --out FILE",
         "overview": "experiments/overview.py",
     }
     benches = {"gatys": "gatys", "train": "train", "stylize": "stylize", "upscale": "upscale"}
