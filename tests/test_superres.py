@@ -298,7 +298,7 @@ def test_the_learning_rate_rises_during_the_warm_up_and_falls_in_the_cooldown(ba
     rates = []
     for run.step in range(8):
         run._set_learning_rate()
-        rates.append(round(run.optimizer.param_groups[0]["lr"], 6))
+        rates.append(round(run.optimizers[0].param_groups[0]["lr"], 6))
     assert rates == [0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.8, 0.4]
 
 

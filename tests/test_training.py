@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from perceptual_edu import LossNetwork, load_image, photo, photos
-from perceptual_edu.networks import load_network, read_card
+from perceptual_edu.networks import load_network, read_card, save_network
 from perceptual_edu.photobank import PhotoBank
-from perceptual_edu.training import StyleRecipe, Switches, TrainingError, train
+from perceptual_edu.training import OPTIMIZERS, StyleRecipe, Switches, TrainingError, train
 
 RECIPE = StyleRecipe(style="starry_night", style_size=64, width=4, size=32, batch=2, steps=6)
 
@@ -62,10 +62,19 @@ def test_style_weight_zero_trains_on_content_alone(bank, phi):
     assert step.terms.content > 0
 
 
-def test_training_lowers_the_loss(bank, phi):
-    steps = train(variant(steps=15, learning_rate=1e-2), bank, phi=phi)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_lowers_the_loss(optimizer, bank, phi):
+    steps = train(variant(optimizer=optimizer, steps=15, learning_rate=1e-2), bank, phi=phi)
     totals = [float(step.terms.total) for step in steps]
     assert sum(totals[-3:]) < 0.7 * sum(totals[:3])
+
+
+def test_muon_leaves_no_parameter_out(bank, phi):
+    recipe = variant(optimizer="muon", steps=2)
+    before = dict(recipe.network().named_parameters())
+    *_, last = train(recipe, bank, phi=phi)
+    after = last.network.named_parameters()
+    assert [name for name, p in after if torch.equal(p, before[name])] == []
 
 
 def test_the_fast_switches_train_towards_the_same(bank):
@@ -74,6 +83,17 @@ def test_the_fast_switches_train_towards_the_same(bank):
         for switches in (Switches(), Switches.plain())
     )
     assert fast == pytest.approx(plain, rel=0.15)  # Adam multiplies small differences
+
+
+def test_a_file_older_than_a_field_of_the_recipe_had_its_default(bank, phi, tmp_path):
+    out = tmp_path / "net.safetensors"
+    list(train(RECIPE, bank, out, phi=phi))
+    card = read_card(out)
+    del card["recipe"]["optimizer"]
+    save_network(load_network(out), out, card)
+    assert list(train(RECIPE, bank, out, phi=phi)) == []
+    with pytest.raises(TrainingError, match="with optimizer 'adam', not 'muon'"):
+        list(train(variant(optimizer="muon"), bank, out, phi=phi))
 
 
 @pytest.mark.parametrize(
@@ -95,14 +115,16 @@ def test_the_learning_rate_falls_to_zero_in_the_cooldown(bank, phi):
     assert changes[-1] < 0.4 * changes[2]
 
 
-def test_a_stopped_training_goes_on_to_the_same_result(bank, phi, tmp_path):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_stopped_training_goes_on_to_the_same_result(optimizer, bank, phi, tmp_path):
+    recipe = variant(optimizer=optimizer)
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    list(train(RECIPE, bank, whole, phi=phi))
-    stopped = train(RECIPE, bank, parts, phi=phi)
+    list(train(recipe, bank, whole, phi=phi))
+    stopped = train(recipe, bank, parts, phi=phi)
     list(islice(stopped, 3))
     stopped.close()
     assert read_card(parts)["steps"] == 3
-    assert [s.step for s in train(RECIPE, bank, parts, phi=phi)] == [4, 5, 6]
+    assert [s.step for s in train(recipe, bank, parts, phi=phi)] == [4, 5, 6]
     assert_same_weights(weights(whole), weights(parts))
     assert read_card(whole)["curve"] == read_card(parts)["curve"]
     assert not list(tmp_path.glob("*.training.pt"))
