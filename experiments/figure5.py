@@ -8,14 +8,16 @@ every evaluation. A photograph is its central square. Where the objective of L-B
 that of the pass, that many evaluations are what the pass is worth.
 
 Photographs that data/results/figure5.json already has are not computed again: interrupt it as you
-like, add sizes and networks. --workers computes several photographs at a time.
+like, add sizes and networks. When a network has been trained again towards the same objective,
+only its pass is. --workers computes several photographs at a time.
 """
 
 import argparse
 import hashlib
+import json
 import statistics
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -37,8 +39,9 @@ from perceptual_edu import (
     optimize_image,
     photos,
     read_card,
+    style,
 )
-from perceptual_edu.assets import data_folder
+from perceptual_edu.assets import data_folder, file_or_bundled
 from perceptual_edu.results import make_report, read_report, write_report
 from perceptual_edu.scoring import picture_files
 
@@ -69,7 +72,8 @@ def main() -> None:
     rows = read_report(arguments.out)["rows"] if arguments.out.exists() else []
     task = {
         "network": arguments.network,
-        "digest": digest(arguments.network),
+        "digest": digest(checkpoint(arguments.network).read_bytes()),
+        "target": target(recipe_of(arguments.network, arguments.style)),
         "size": arguments.size,
         "evaluations": arguments.evaluations,
         "painting": arguments.style,
@@ -80,6 +84,11 @@ def main() -> None:
         for p in pictures[: arguments.count]
         if identity(task | {"photograph": p.stem}) not in done
     ]
+    curves = {
+        (row["target"], row["size"], row["photograph"]): row
+        for row in rows
+        if len(row["objective"]) >= arguments.evaluations
+    }
     threads = max(1, torch.get_num_threads() // arguments.workers)
     with ProcessPoolExecutor(
         arguments.workers,
@@ -87,9 +96,13 @@ def main() -> None:
         initializer=torch.set_num_threads,
         initargs=(threads,),
     ) as pool:
-        jobs = [pool.submit(measure, path, **task) for path in todo]
+        jobs = [
+            pool.submit(measure, p, curves.get((task["target"], task["size"], p.stem)), **task)
+            for p in todo
+        ]
         for job in tqdm(as_completed(jobs), total=len(jobs), unit="photograph"):
-            rows.append(job.result())
+            row = job.result()
+            rows = [known for known in rows if place(known) != place(row)] + [row]
             rows.sort(key=identity)
             report = make_report(
                 "objective of L-BFGS after each evaluation, of one pass, and of the photograph",
@@ -102,44 +115,58 @@ def main() -> None:
         print(line)
 
 
+def place(row: dict) -> tuple:
+    """Where a measurement belongs; a network that was trained again takes its place."""
+    return tuple(row[name] for name in ("network", "size", "photograph"))
+
+
 def identity(row: dict) -> tuple:
     """What makes a measurement another one."""
-    return tuple(row[name] for name in ("network", "digest", "size", "photograph"))
+    return *place(row), row["digest"]
 
 
-def digest(network: str) -> str:
-    """A fingerprint of the network's file: trained again, it is another network."""
-    return hashlib.sha256(checkpoint(network).read_bytes()).hexdigest()[:12]
+def digest(data: bytes) -> str:
+    """A fingerprint: of a network's file, which is another one when trained again."""
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def recipe_of(network: str, painting: Path | None) -> StyleRecipe:
+    """How a network was trained, with the painting where it is here."""
+    recipe = StyleRecipe(**read_card(checkpoint(network))["recipe"])
+    return replace(recipe, style=str(painting)) if painting else recipe
+
+
+def target(recipe: StyleRecipe) -> str:
+    """A fingerprint of the objective: the painting and what weighs it."""
+    names = ("style_size", "content_layer", "content_weight", "style_layers", "style_weight", "tv")
+    weights = json.dumps([asdict(recipe)[name] for name in names])
+    return digest(file_or_bundled(recipe.style, style).read_bytes() + weights.encode())
 
 
 @cache
 def objective_of(network: str, painting: Path | None):
     """The network and the objective it was trained with; kept by each worker."""
-    path = checkpoint(network)
-    recipe = StyleRecipe(**read_card(path)["recipe"])
-    if painting:
-        recipe = replace(recipe, style=str(painting))
     phi = LossNetwork(dtype=fast_dtype()).to(device())
-    return load_network(path).to(device()), recipe.loss(phi)
+    f_w = load_network(checkpoint(network)).to(device())
+    return f_w, recipe_of(network, painting).loss(phi)
 
 
-def measure(path: Path, network, digest, size, evaluations, painting) -> dict:
-    """One photograph: itself, one pass, and L-BFGS."""
+def measure(
+    path: Path, known: dict | None, network, digest, target, size, evaluations, painting
+) -> dict:
+    """One photograph: itself, one pass, and L-BFGS, unless that is known."""
     f_w, loss = objective_of(network, painting)
     photograph = load_image(path, square=size).to(device())
     loss.set_content(photograph)
     with torch.no_grad():
         itself = loss(photograph).floats()
         one_pass = loss(f_w(photograph)).floats()
-    start = noise_like(photograph.cpu()).to(device())
-    objective = [0.0] * evaluations  # after 1, 2, ... evaluations
-    for step in optimize_image(loss, start, steps=evaluations):
-        remaining = evaluations - step.evaluations + 1
-        objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
+    objective = known["objective"] if known else lbfgs(loss, photograph, evaluations)
     better = (i for i, value in enumerate(objective, 1) if value <= one_pass["total"])
     return {
         "network": network,
         "digest": digest,
+        "target": target,
         "size": size,
         "photograph": path.stem,
         "itself": round(itself["total"]),
@@ -147,6 +174,16 @@ def measure(path: Path, network, digest, size, evaluations, painting) -> dict:
         "worth": next(better, None),
         "objective": [round(value) for value in objective],
     }
+
+
+def lbfgs(loss, photograph: torch.Tensor, evaluations: int) -> list[float]:
+    """The objective from white noise after 1, 2, ... evaluations."""
+    start = noise_like(photograph.cpu()).to(device())
+    objective = [0.0] * evaluations
+    for step in optimize_image(loss, start, steps=evaluations):
+        remaining = evaluations - step.evaluations + 1
+        objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
+    return objective
 
 
 def summary(rows: list[dict]) -> list[dict]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perceptual_edu import load_image, photo, save_image
-from perceptual_edu.results import read_report
+from perceptual_edu.results import read_report, write_report
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 
@@ -55,6 +55,13 @@ def test_figure5_goes_on_where_it_was_and_knows_what_a_pass_is_worth(run, tmp_pa
     assert both["rows"][0] == row
     (summary,) = both["summary"]
     assert summary["photographs"] == 2
+    # The same objective: only the pass of a network that was trained again is new.
+    report = read_report(out := tmp_path / "figure5.json")
+    report["rows"][0] |= {"digest": "another", "pass": {"total": 1}, "objective": [9] * 25}
+    write_report(report, out)
+    again = run("figure5", folder, *how)
+    assert [r["photograph"] for r in again["rows"]] == ["hedgehog", "raccoon"]
+    assert again["rows"][0] == row | {"objective": [9] * 25, "worth": 1}
 
 
 def test_table1_has_every_time_and_what_follows_from_them(run):
