@@ -5,8 +5,8 @@
 The photographs of which the committed networks were made are not in the repository, and neither
 are the paintings but one: any folder of photographs will do, and each painting's file is
 FOLDER/NAME.jpg (all are in the public domain). Half-width networks, instance norm. Without a GPU
-each is trained on crops of 128 pixels, The Starry Night then goes on with 256; with a GPU all are
-trained at the paper's scale. May be interrupted: the same command goes on from there.
+each is trained on crops of 128 pixels; those with LONGER recipes then go on with 256. With a GPU
+all are trained at the paper's scale. May be interrupted: the same command goes on from there.
 
 Weights: paintings differ by a factor of twenty in the size of their Gram matrices, so lambda_s is
 chosen such that the style loss of a photograph begins near that of The Starry Night at 5; then by
@@ -20,7 +20,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from perceptual_edu.assets import data_folder
-from perceptual_edu.scale import scale, scale_name
+from perceptual_edu.scale import scale
 from perceptual_edu.training import StyleRecipe, train
 
 BASE = StyleRecipe(
@@ -44,26 +44,17 @@ PAINTINGS = {
     "composition_vii": replace(BASE, style_weight=5.0),
     "wheat_field_with_cypresses": replace(BASE, style_weight=10.0),
 }
-if scale_name() == "laptop":
-    BUNDLED["starry_night"] = replace(BUNDLED["starry_night"], steps=2_400)
-# Where a network goes on with larger crops: changes of its recipe, one stage after another.
-FURTHER = {
-    "starry_night": scale(
-        smoke=[],
+# Networks trained longer, and with Muon: changes of the recipe, one stage after another.
+LONGER = {
+    name: scale(
+        smoke=[{"optimizer": "muon"}],
         laptop=[
-            {"size": 256, "batch": 2, "steps": 1_000, "cooldown": 0.7, "seed": 0},
-            {"size": 256, "batch": 2, "steps": 1_000, "cooldown": 0.8, "seed": 1},
-            {
-                "size": 384,
-                "batch": 1,
-                "steps": 900,
-                "cooldown": 1.0,
-                "learning_rate": 7e-4,
-                "seed": 2,
-            },
+            {"optimizer": "muon", "steps": 800, "cooldown": 0.2},
+            {"size": 256, "batch": 2, "steps": 2_300, "cooldown": 0.8, "seed": 1},
         ],
-        gpu=[],
+        gpu=[{"optimizer": "muon"}],
     )
+    for name in ("starry_night", "the_scream")
 }
 
 
@@ -88,9 +79,10 @@ def main() -> None:
 
 def train_in_stages(name: str, recipe: StyleRecipe, photos: Path, folder: Path) -> None:
     """Each stage starts from the network of the one before; the last one is NAME.safetensors."""
-    recipes = [recipe, *(replace(recipe, **changes) for changes in FURTHER.get(name, []))]
-    for stage, recipe in enumerate(recipes, start=1):
-        last = stage == len(recipes)
+    stages = LONGER.get(name, [{}])
+    for stage, changes in enumerate(stages, start=1):
+        last = stage == len(stages)
+        recipe = replace(recipe, **changes)
         out = folder / (f"{name}.safetensors" if last else f"{name}_stage{stage}.safetensors")
         if stage > 1:
             before = folder / f"{name}_stage{stage - 1}.safetensors"

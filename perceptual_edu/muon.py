@@ -59,8 +59,9 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 if p.grad is None:
                     continue
-                mean = self.state[p].setdefault("mean", torch.zeros_like(p))
-                mean.lerp_(p.grad, 1 - momentum)
+                if not self.state[p]:
+                    self.state[p]["mean"] = torch.zeros_like(p)
+                mean = self.state[p]["mean"].lerp_(p.grad, 1 - momentum)
                 ahead = p.grad.lerp(mean, momentum).flatten(1)  # Nesterov: where it will be next
                 size = max(ahead.shape) ** 0.5  # an orthogonal matrix' entries are 1 / size
                 p.sub_((orthogonalized(ahead) * size).view(p.shape) * group["lr"])
