@@ -211,7 +211,7 @@ def quartiles(values: list[float]) -> list[float]:
     """The first quartile, the median and the third."""
     if len(values) == 1:
         return values * 3
-    return [round(q, 4) for q in statistics.quantiles(values, n=4, method="inclusive")]
+    return [round(q, 6) for q in statistics.quantiles(values, n=4, method="inclusive")]
 
 
 if __name__ == "__main__":
