@@ -40,8 +40,8 @@ class Muon(torch.optim.Optimizer):
     filters
         What to train.
     lr
-        Learning rate: the root mean square of a step's entries. Adam's steps are about as large,
-        so the two go well with the same rate.
+        Learning rate: about the root mean square of a step's entries, as in Adam's first steps. The
+        two go well with the same rate.
     momentum
         The part of the last direction that is kept.
     """
