@@ -365,11 +365,12 @@ class _Run:
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam, and Muon for the filters if the recipe says so; not for the last layer's, whose
         three rows are the colours."""
+        muon = self.recipe.optimizer == "muon"
+        filters, others = [], []
+        for p in self.network.parameters():
+            (filters if muon and p.ndim == 4 and len(p) > 3 else others).append(p)
         rate = self.recipe.learning_rate
         rate = torch.tensor(rate, device=self.where) if self.graph else rate
-        muon = self.recipe.optimizer == "muon"
-        filters = [p for p in self.network.parameters() if muon and p.ndim == 4 and len(p) > 3]
-        others = [p for p in self.network.parameters() if all(p is not f for f in filters)]
         adam = torch.optim.Adam(
             others,
             lr=rate,
@@ -523,12 +524,14 @@ class _Run:
         try:
             state = torch.load(path, map_location=self.where, weights_only=True)
             found = {"recipe": json.loads(state["recipe"]), "photographs": state["photographs"]}
+            optimizers = state["optimizers"]
         except Exception as error:  # torch.load raises anything
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise TrainingError(f"{path}: damaged ({reason}); delete it to begin anew") from None
+            what = f"damaged or of another version ({reason})"
+            raise TrainingError(f"{path}: {what}; delete it to begin anew") from None
         self._check_same(found, path)
         self.network.load_state_dict(state["network"])
-        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+        for optimizer, kept in zip(self.optimizers, optimizers, strict=True):
             optimizer.load_state_dict(kept)
         self.step, self.seconds, self.curve = state["step"], state["seconds"], state["curve"]
         self.block = state["block"].to(self.where)

@@ -211,10 +211,13 @@ def test_a_full_disk_leaves_the_old_network(bank, phi, tmp_path):
     assert [s.step for s in train(RECIPE, bank, out, phi=phi)] == [2, 3, 4, 5, 6]
 
 
-def test_a_damaged_state_is_named(bank, phi, tmp_path):
-    out = tmp_path / "net.safetensors"
-    (tmp_path / "net.training.pt").write_bytes(b"nonsense")
+def test_a_state_that_cannot_be_used_is_named(bank, phi, tmp_path):
+    out, state = tmp_path / "net.safetensors", tmp_path / "net.training.pt"
+    state.write_bytes(b"nonsense")
     with pytest.raises(TrainingError, match=r"net\.training\.pt: damaged .* delete it"):
+        train(RECIPE, bank, out, phi=phi)
+    torch.save({"recipe": "{}", "photographs": bank.digest}, state)  # as another version would
+    with pytest.raises(TrainingError, match=r"of another version \('optimizers'\); delete it"):
         train(RECIPE, bank, out, phi=phi)
 
 

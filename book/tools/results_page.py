@@ -170,16 +170,17 @@ def optimisation() -> str:
 def one_pass(published: dict) -> str:
     report, rows, main, others = read_report("figure5"), [], [], []
     low_high = published["figure5"]["iterations_of_gatys_with_the_same_objective"]
-    longer = ("starry_night", "the_scream")  # trained longer, and measured on more photographs
+    # Those that were trained longer, and measured on more photographs.
+    longer = {"starry_night": "The Starry Night", "the_scream": "The Scream"}
+    first = next(iter(longer))
     for line in report["summary"]:
         (main if line["network"] in longer else others).append(line)
     for line in main:
         low, median, high = line["worth"]
-        name = line["network"].replace("_", " ").title()
         part = line["pass as a part of the photograph"][1]
         rows.append(
             Row(
-                f"evaluations of L-BFGS that one pass of *{name}* is worth, "
+                f"evaluations of L-BFGS that one pass of *{longer[line['network']]}* is worth, "
                 f"{line['size']} × {line['size']}",
                 f"{low_high[0]} to {low_high[1]}",
                 f"{median:.3g} (quartiles {low:.3g} and {high:.3g}), {line['photographs']} "
@@ -202,7 +203,7 @@ def one_pass(published: dict) -> str:
                 yes_if(best >= low_high[0]),
             )
         )
-    sizes = {line["size"]: line["worth"][1] for line in main if line["network"] == longer[0]}
+    sizes = {line["size"]: line["worth"][1] for line in main if line["network"] == first}
     if len(sizes) > 1:
         small = sizes[min(sizes)]
         holds = all(worth > 0.7 * small for worth in sizes.values())
@@ -218,17 +219,18 @@ def one_pass(published: dict) -> str:
             yes_if(above and ratio > 2),
         )
     )
-    card = read_card(checkpoint(longer[0]))
+    card = read_card(checkpoint(first))
     steps = max(all_steps(read_card(checkpoint(name))) for name in longer)
     content = statistics.median(
         row["pass"]["content"] / row["pass"]["total"]
         for row in report["rows"]
-        if row["network"] == longer[0]
+        if row["network"] == first
     )
     return section(
         "Figure 5: what one pass is worth",
-        f"The shipped *Starry Night* and *The Scream*: half width, at most {steps:,} steps in all "
-        f"on {card['hardware']}, where the paper trains full width for {PAPER_STEPS:,}. Of what is "
+        "*The Starry Night* and *The Scream* as shipped: half width, "
+        f"at most {steps:,} steps in all on {card['hardware']}, where the paper trains full width "
+        f"for {PAPER_STEPS:,}. Of what is "
         f"left after a pass of the first, {content:.0%} is content (median). Measured on "
         f"{report['machine']}; "
         "[chapter 7](../notebooks/07_speed), `data/results/figure5.json`. Rules: the median "
