@@ -177,6 +177,46 @@ def test_editing_text_does_not_make_a_notebook_stale(executed):
     assert run("--check", executed).returncode == 0
 
 
+IMPORTS = """import math
+
+from perceptual_edu.networks import (  # f_W
+    LUMA,
+    StyleNet,
+)
+"""
+
+
+@pytest.mark.parametrize(
+    "imports",
+    ["", "import math\n", "from perceptual_edu import StyleNet\n\nimport math\n\n\n"],
+)
+def test_importing_from_another_place_does_not_make_a_notebook_stale(executed, imports):
+    code = "# A comment counts.\nx = math.pi\n\n\ny = StyleNet()"
+    edit(executed, lambda content: content.cells[1].update(source=IMPORTS + code))
+    record = {"code_hash": execute.code_hash(execute.read(executed))}
+    edit(executed, lambda content: content.metadata.perceptual_edu.update(record))
+    edit(executed, lambda content: content.cells[1].update(source=imports + code))
+    assert not is_stale(executed)
+    edit(executed, lambda content: content.cells[1].update(source=imports + f"{code[:-1]}32)"))
+    assert is_stale(executed)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import math; x = 1",
+        "def f():\n    import math",
+        "%matplotlib inline\nimport math",
+        "import math\n!ls",
+        'text = """\nimport math\n\n"""',
+        "\n\nx = 1\n",
+        "import = 1",
+    ],
+)
+def test_of_a_cell_nothing_but_whole_imports_is_left_out_of_the_hash(source):
+    assert execute.without_imports(source) == source
+
+
 def test_other_behaviour_of_the_library_makes_a_notebook_stale(executed):
     content = execute.read(executed)
     assert "behaviour" in execute.why_stale(content, perceptual_edu.BEHAVIOUR + 1)

@@ -5,14 +5,16 @@
     python book/tools/execute.py notebooks/01_x.ipynb ...
     python book/tools/execute.py --check            list the stale ones; exit 1 if there are any
 
-A notebook's metadata keeps a hash of its code cells and the library's `BEHAVIOUR` number, which
-is raised whenever the library's results change. A notebook is stale when either differs from what
-is there now. Text may be edited freely; outputs are made anew only when they could differ.
+A notebook's metadata keeps a hash of its code cells, without their imports, and the library's
+`BEHAVIOUR` number, which is raised whenever the library's results change. A notebook is stale when
+either differs from what is there now. Text may be edited freely, and a name may be imported from
+another place; outputs are made anew only when they could differ.
 
 The scale is this machine's, or PERCEPTUAL_EDU_SCALE. A notebook that fails keeps its old outputs.
 """
 
 import argparse
+import ast
 import datetime
 import hashlib
 import json
@@ -35,9 +37,37 @@ class ExecuteError(Exception):
 
 
 def code_hash(notebook: nbformat.NotebookNode) -> str:
-    """A hash of the sources of all code cells, in order. Text cells and outputs do not count."""
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    """A hash of the sources of all code cells, in order. Text cells and outputs do not count.
+
+    Nor do imports: a name that comes from another place computes nothing else, and that it is
+    there is what the tests find out when they run every notebook.
+    """
+    sources = [without_imports(c.source) for c in notebook.cells if c.cell_type == "code"]
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()[:32]
+
+
+def without_imports(source: str) -> str:
+    """A cell's source without its `import` and `from` statements, and the blank lines around them.
+
+    Only those that stand alone on their lines, and not in functions. A cell that is not plain
+    Python (`%magic`, `!command`) stays as it is.
+    """
+    try:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return source
+    imported, kept = set(), set()
+    for statement in statements:
+        which = imported if isinstance(statement, ast.Import | ast.ImportFrom) else kept
+        which.update(range(statement.lineno, statement.end_lineno + 1))
+    pieces = [[]]  # of lines between imports
+    for number, line in enumerate(source.split("\n"), 1):
+        if number in imported - kept:
+            pieces.append([])
+        else:
+            pieces[-1].append(line)
+    texts = ["\n".join(piece).strip("\n") for piece in pieces] if len(pieces) > 1 else [source]
+    return "\n".join(text for text in texts if text)
 
 
 def why_stale(notebook: nbformat.NotebookNode, behaviour: int) -> str | None:
