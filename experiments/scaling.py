@@ -35,6 +35,7 @@ from perceptual_edu import (
 from perceptual_edu.assets import data_folder
 from perceptual_edu.bench import seconds_of
 from perceptual_edu.results import make_report, write_report
+from perceptual_edu.scale import autocast
 
 SIDES = scale(smoke=(32, 64), laptop=(64, 128, 256, 512, 1024), gpu=(64, 128, 256, 512, 1024, 2048))
 TRAINED = SIDES[:-1] if len(SIDES) > 2 else SIDES
@@ -93,7 +94,7 @@ def whole_pass(side: int, _: int):
     f_w, image = network(), photograph(side)
 
     def work():
-        with torch.inference_mode(), torch.autocast(device().type, fast_dtype()):
+        with torch.inference_mode(), autocast(device(), fast_dtype()):
             f_w(image)
 
     return work

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -61,12 +62,32 @@ def fast_dtype() -> torch.dtype:
     """The number format in which phi's convolutions run fastest here without harm.
 
     bfloat16 where the hardware multiplies it natively (recent CPUs and GPUs), else float32.
-    Chapter 2 shows that the optimisation converges alike in both.
+    Chapter 2 shows that the optimisation converges alike in both. ``PERCEPTUAL_EDU_DTYPE`` chooses
+    by hand: ``float32`` makes any machine compute as an ordinary processor does.
+
+    Raises
+    ------
+    ValueError
+        If ``PERCEPTUAL_EDU_DTYPE`` is neither ``float32`` nor ``bfloat16``.
     """
+    chosen = os.environ.get("PERCEPTUAL_EDU_DTYPE")
+    if chosen:
+        formats = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+        if chosen not in formats:
+            raise ValueError(
+                f"PERCEPTUAL_EDU_DTYPE is {chosen!r}; set it to one of {', '.join(formats)}"
+            )
+        return formats[chosen]
     where = device().type
     if where == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     return torch.bfloat16 if where == "cpu" and _cpu_has_bf16() else torch.float32
+
+
+def autocast(where: torch.device, dtype: torch.dtype) -> AbstractContextManager:
+    """Compute products and convolutions in ``dtype``; with float32 as they are."""
+    # torch.autocast knows no float32, warns, and looks for what to convert all the same.
+    return nullcontext() if dtype == torch.float32 else torch.autocast(where.type, dtype)
 
 
 @cache

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .networks import SRCNN, SuperResolutionNet, _check_image
-from .scale import fast_dtype
+from .scale import autocast, fast_dtype
 from .superres import match_histogram
 
 TILE = 256
@@ -76,7 +76,7 @@ def _tiles(
     dtype, factor = dtype or fast_dtype(), network.config["factor"]
     try:
         network.eval()
-        with torch.autocast(where.type, dtype, enabled=dtype != torch.float32):
+        with autocast(where, dtype):
             for top, low, above, below in _spans(image.shape[2], tile, network.smallest):
                 for left, right, before, behind in _spans(image.shape[3], tile, network.smallest):
                     seen = image[:, :, top - above : low + below, left - before : right + behind]
