@@ -59,7 +59,7 @@ def _bundled_files(kind: str) -> list[Path]:
 
 
 def photo(name: str) -> Path:
-    """The bundled photograph of this name, for example ``photo("cat")``.
+    """The bundled photograph of this name, for example ``photo("cat_chelsea")``.
 
     Raises :class:`AssetError`, which lists the names there are, for another one.
     """

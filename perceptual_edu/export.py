@@ -23,7 +23,9 @@ def export_onnx(network: StyleNet, path: str | Path) -> None:
     """Write a style network as an ONNX model in float32.
 
     Its input ``image`` and its output ``styled`` are (batch, 3, height, width), RGB, in [0, 255],
-    of any size from :attr:`~perceptual_edu.networks.StyleNet.smallest` on.
+    of any size from :attr:`~perceptual_edu.networks.StyleNet.smallest` on. A network of several
+    styles has a second input, ``weights``, (1, N): how much of each style, in sum 1. The styles'
+    names are in the model's metadata, ``styles``, separated by line breaks.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ def export_onnx(network: StyleNet, path: str | Path) -> None:
 
 
 def _model(network: StyleNet) -> onnx.ModelProto:
-    graph = _Graph()
+    graph = _Graph(several=len(network.styles) > 1)
     margin = START_PADDING if network.config["padding"] == "start" else 0
     size = graph.node("Shape", "image", start=2, end=4)
     # ONNX's Mod, like Python's %, has the sign of the divisor: -5 % 4 is 3.
@@ -74,19 +76,26 @@ def _model(network: StyleNet) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name in ("image", "styled")
     )
-    return helper.make_model(
-        helper.make_graph(graph.nodes, "StyleNet", [image], [styled], graph.constants),
+    inputs = [image]
+    if graph.several:
+        weights = [1, len(network.styles)]
+        inputs.append(helper.make_tensor_value_info("weights", TensorProto.FLOAT, weights))
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, "StyleNet", inputs, [styled], graph.constants),
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR,
         producer_name="perceptual_edu",
         doc_string=f"{network!r}. RGB images in [0, 255].",
     )
+    helper.set_model_props(model, {"styles": "\n".join(network.styles)})
+    return model
 
 
 class _Graph:
     """Nodes and constants, named by number; each method returns the name of what it added."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, several: bool) -> None:
+        self.several = several  # styles
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
 
@@ -119,15 +128,21 @@ def _conv(graph: _Graph, block: ConvBlock, x: str) -> str:
         operator, how = "ConvTranspose", how | dict(output_padding=conv.output_padding)
     x = graph.node(operator, x, graph.constant(conv.weight), graph.constant(conv.bias), **how)
     norm = block.norm
-    if norm is not None:
-        values = [norm.weight, norm.bias]
-        if not isinstance(norm, InstanceNorm):
-            values += [norm.running_mean, norm.running_var]
-        operator = (
-            "InstanceNormalization" if isinstance(norm, InstanceNorm) else "BatchNormalization"
-        )
-        x = graph.node(operator, x, *map(graph.constant, values), epsilon=norm.eps)
+    if isinstance(norm, InstanceNorm):
+        values = (_mixed(graph, each) for each in (norm.weight, norm.bias))
+        x = graph.node("InstanceNormalization", x, *values, epsilon=norm.eps)
+    elif norm is not None:
+        values = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        x = graph.node("BatchNormalization", x, *map(graph.constant, values), epsilon=norm.eps)
     return graph.node("Relu", x) if block.relu else x
+
+
+def _mixed(graph: _Graph, values: Tensor) -> str:
+    """Scales or shifts (N, C) to (C,), of the only style or of the mixture of the input."""
+    if not graph.several:
+        return graph.constant(values[0])
+    mixed = graph.node("MatMul", "weights", graph.constant(values))
+    return graph.node("Reshape", mixed, graph.constant(np.int64([-1])))
 
 
 def _residual(graph: _Graph, block: ResidualBlock, x: str) -> str:

@@ -7,7 +7,7 @@ difference is a documented switch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -85,7 +85,9 @@ class _SelfProduct(torch.autograd.Function):
         return psi_t @ (gradient + gradient.transpose(1, 2)).to(psi_t.dtype)
 
 
-def style_loss(gram: Tensor, target: Tensor, *, mean: bool = False) -> Tensor:
+def style_loss(
+    gram: Tensor, target: Tensor, *, mean: bool = False, weight: Tensor | None = None
+) -> Tensor:
     r"""Style reconstruction loss, equation 4.
 
     .. math:: \ell_{style}^{\phi, j}(\hat y, y) =
@@ -99,9 +101,11 @@ def style_loss(gram: Tensor, target: Tensor, *, mean: bool = False) -> Tensor:
     mean
         False: the sum over the C_j x C_j entries, as in the paper. True: their mean, as in the
         authors' released code, whose weights (style 5.0 a layer) are meant for it.
+    weight
+        (B,), of each image, where images have styles of their own; None: all 1.
     """
     squares = (gram - target).square()
-    return squares.mean() if mean else squares.sum(dim=(1, 2)).mean()
+    return _mean_of_images(squares.mean((1, 2)) if mean else squares.sum((1, 2)), weight)
 
 
 def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
@@ -113,16 +117,21 @@ def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
     return _mean_square(image - target)
 
 
-def total_variation(image: Tensor) -> Tensor:
+def total_variation(image: Tensor, weight: Tensor | None = None) -> Tensor:
     """Total variation regulariser, section 3.2: the sum of squared differences of neighbours.
 
     Vertical and horizontal neighbours, summed over pixels and channels (not divided by their
     number, so it grows with the picture; the paper's strengths of 1e-6 to 1e-4 are meant for
-    that). ``image`` is (B, 3, H, W) in [0, 255].
+    that). ``image`` is (B, 3, H, W) in [0, 255], ``weight`` as in :func:`style_loss`.
     """
     down = image[:, :, 1:, :] - image[:, :, :-1, :]
     right = image[:, :, :, 1:] - image[:, :, :, :-1]
-    return (down.square().sum() + right.square().sum()) / image.shape[0]
+    return _mean_of_images(down.square().sum((1, 2, 3)) + right.square().sum((1, 2, 3)), weight)
+
+
+def _mean_of_images(losses: Tensor, weight: Tensor | None) -> Tensor:
+    """The mean of (B,) losses, each times its weight."""
+    return losses.mean() if weight is None else (losses * weight).mean()
 
 
 def _mean_square(difference: Tensor) -> Tensor:
@@ -199,6 +208,7 @@ class PerceptualLoss:
         self.pixel, self.tv, self.mean_gram = pixel, tv, mean_gram
         self._features: dict[str, Tensor] = {}
         self._grams: dict[str, Tensor] = {}
+        self._factors: tuple[Tensor, Tensor] | None = None
         self._target: Tensor | None = None
 
     @torch.no_grad()
@@ -208,15 +218,46 @@ class PerceptualLoss:
         self._features = self.phi(image, self.content) if self.content else {}
         return self
 
-    @torch.no_grad()
     def set_style(self, image: Tensor) -> PerceptualLoss:
         """Take ``image`` as style target; its size need not be that of the output."""
-        features = self.phi(image, self.style) if self.style else {}
-        self._grams = {layer: gram_matrix(phi_j) for layer, phi_j in features.items()}
+        return self.set_styles([image])
+
+    @torch.no_grad()
+    def set_styles(
+        self,
+        images: Sequence[Tensor],
+        style_factors: Sequence[float] | None = None,
+        tv_factors: Sequence[float] | None = None,
+    ) -> PerceptualLoss:
+        """Take several style targets, of which each image of a batch has its own.
+
+        Parameters
+        ----------
+        images
+            N tensors of shape (1, 3, H, W) in [0, 255], of any sizes.
+        style_factors, tv_factors
+            N numbers by which lambda_s and lambda_TV are multiplied; all 1 by default.
+        """
+        grams = [
+            {j: gram_matrix(phi_j) for j, phi_j in self.phi(image, self.style).items()}
+            for image in images
+            if self.style
+        ]
+        self._grams = {j: torch.cat([gram[j] for gram in grams]) for j in self.style}
+        ones = [1.0] * len(images)
+        factors = [style_factors or ones, tv_factors or ones]
+        self._factors = tuple(torch.tensor(f, device=images[0].device) for f in factors)
         return self
 
-    def __call__(self, image: Tensor) -> LossTerms:
+    def __call__(self, image: Tensor, chosen: Tensor | None = None) -> LossTerms:
         """Compare ``image`` (B, 3, H, W) in [0, 255] with the targets.
+
+        Parameters
+        ----------
+        image
+            Of the network, or the pixels that are optimised.
+        chosen
+            (B,), the number of each image's style target; None if there is one for all.
 
         Raises
         ------
@@ -227,19 +268,26 @@ class PerceptualLoss:
         layers = self.content.keys() | self.style.keys()
         features = self.phi(image, layers) if layers else {}
         zero = image.new_zeros(())
+        grams, style_factor, tv_factor = self._grams, None, None
+        if chosen is not None:
+            grams = {j: gram[chosen] for j, gram in grams.items()}
+            style_factor, tv_factor = (factors[chosen] for factors in self._factors)
         content = sum(
             (w * feature_loss(features[j], self._features[j]) for j, w in self.content.items()),
             start=zero,
         )
         style = sum(
             (
-                w * style_loss(gram_matrix(features[j]), self._grams[j], mean=self.mean_gram)
+                w
+                * style_loss(
+                    gram_matrix(features[j]), grams[j], mean=self.mean_gram, weight=style_factor
+                )
                 for j, w in self.style.items()
             ),
             start=zero,
         )
         pixel = self.pixel * pixel_loss(image, self._target) if self.pixel else zero
-        tv = self.tv * total_variation(image) if self.tv else zero
+        tv = self.tv * total_variation(image, tv_factor) if self.tv else zero
         return LossTerms(content, style, pixel, tv, content + style + pixel + tv)
 
     def _check_targets(self) -> None:

@@ -12,7 +12,7 @@ it to the bicubic enlargement and normalises nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,31 +47,101 @@ class NetworkError(Exception):
     """A file is not a trained network of this library, or not one that fits here."""
 
 
-class InstanceNorm(nn.InstanceNorm2d):
-    """Instance normalisation (Ulyanov et al. 2016): each channel of each image by itself.
+class InstanceNorm(nn.Module):
+    """Conditional instance normalisation (Ulyanov et al. 2016, Dumoulin et al. 2017).
 
-    The statistics are always those of the image at hand, in training and afterwards, and are
+    Each channel of each image is normalised by itself, then scaled and shifted as the image's style
+    wants it. All styles share the convolutions; a style of its own are these scales and shifts
+    only. The statistics are always those of the image at hand, in training and afterwards, and are
     computed in float32 whatever the number format of the picture.
+
+    Parameters
+    ----------
+    channels
+        C.
+    styles
+        N. ``weight`` (scales) and ``bias`` (shifts) are tensors of shape (N, C).
     """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, affine=True)
+    eps = 1e-5
+    """Added to the variance."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = super().forward(x)
-        if torch.compiler.is_compiling():  # which chooses layouts itself
-            return y
-        if _is_channels_last(x):  # PyTorch forgets it here, and the next convolution would pay
-            # For a single image, PyTorch's backward pass takes a channels_last gradient for a
-            # contiguous one and returns nonsense (seen in 2.14 on the CPU).
-            if y.requires_grad:
-                y.register_hook(torch.Tensor.contiguous)
-            y = y.contiguous(memory_format=torch.channels_last)
+    def __init__(self, channels: int, styles: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(styles, channels))
+        self.bias = nn.Parameter(torch.zeros(styles, channels))
+
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        """Normalise x, Tensor of shape (B, C, H, W); ``style`` as in :meth:`StyleNet.forward`."""
+        scale, shift = self.scale_and_shift(style)
+        batch = len(x)
+        return instance_norm(x, scale.expand(batch, -1), shift.expand(batch, -1), self.eps)
+
+    def scale_and_shift(self, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Those of a mixture of styles (B, N), or of the only style: two tensors (B, C)."""
+        if style is None:
+            return self.weight, self.bias
+        weights = style.unsqueeze(2)  # no matrix product: autocast would round it
+        return (weights * self.weight).sum(1), (weights * self.bias).sum(1)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *others: object) -> None:
+        for name in ("weight", "bias"):  # files from before there were many styles have (C,)
+            values = state_dict.get(prefix + name)
+            if values is not None and values.ndim == 1:
+                state_dict[prefix + name] = values.unsqueeze(0)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
+    """Each channel of each image to mean ``shift`` and standard deviation ``scale``.
+
+    Parameters
+    ----------
+    x
+        Tensor of shape (B, C, H, W).
+    scale, shift
+        Tensors of shape (B, C).
+    """
+    if x.device.type == "cpu" and not torch.compiler.is_compiling():
+        return _InstanceNorm.apply(x, scale, shift, eps)
+    # Of all images' channels together, batch normalisation is instance normalisation.
+    channels = x.reshape(1, -1, *x.shape[2:])
+    y = F.batch_norm(channels, None, None, scale.flatten(), shift.flatten(), True, eps=eps)
+    return y.view(x.shape).contiguous(memory_format=_layout(x))
+
+
+class _InstanceNorm(torch.autograd.Function):
+    """Image by image, which keeps channels_last: PyTorch's own copies there and back, and takes
+    twice as long on a CPU."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+        y, statistics = torch.empty_like(x), []
+        for image, a, b, out in zip(x, scale, shift, y, strict=True):
+            result, *found = torch.native_batch_norm(image[None], a, b, None, None, True, 0.0, eps)
+            out.copy_(result[0])
+            statistics += found
+        ctx.save_for_backward(x, scale, *statistics)
+        ctx.eps = eps
         return y
 
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, scale, *statistics = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=_layout(x))
+        of_x, of_scale, of_shift = (torch.empty_like(each) for each in (x, scale, scale))
+        for i in range(len(x)):
+            mean, deviation = statistics[2 * i : 2 * i + 2]
+            of_x[i : i + 1], of_scale[i], of_shift[i] = torch.ops.aten.native_batch_norm_backward(
+                gradient[i : i + 1], x[i : i + 1], scale[i], None, None, mean, deviation, True,
+                ctx.eps, [True, True, True],
+            )  # fmt: skip
+        return of_x, of_scale, of_shift, None
 
-def _is_channels_last(x: Tensor) -> bool:
-    return x.is_contiguous(memory_format=torch.channels_last)
+
+def _layout(x: Tensor) -> torch.memory_format:
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 # What a filter's three taps at an even pixel of the enlarged map (first matrix) and at an odd one
@@ -97,6 +167,8 @@ class ConvBlock(nn.Module):
         Of the convolution. A stride of 1/2 doubles the picture; its kernel is 3.
     norm
         One of :data:`NORMS`, or None.
+    styles
+        Of the instance normalisation.
     upsampling
         How a stride of 1/2 is made: ``"resize"`` copies each pixel to 2x2 and convolves;
         ``"bilinear"`` interpolates instead of copying; ``"transposed"`` is the paper's
@@ -113,6 +185,7 @@ class ConvBlock(nn.Module):
         stride: float = 1,
         *,
         norm: str | None = "instance",
+        styles: int = 1,
         relu: bool = True,
         upsampling: str = "resize",
         padding: str = "reflection",
@@ -130,18 +203,24 @@ class ConvBlock(nn.Module):
             self.conv = nn.ConvTranspose2d(c_in, c_out, kernel, 2, padding=1, output_padding=1)
         else:
             self.conv = nn.Conv2d(c_in, c_out, kernel, max(1, int(stride)), padding=zeros)
-        makers = {"instance": InstanceNorm, "batch": nn.BatchNorm2d, None: lambda _: None}
-        self.norm = makers[norm](c_out)
+        makers = {
+            "instance": lambda: InstanceNorm(c_out, styles),
+            "batch": lambda: nn.BatchNorm2d(c_out),
+            None: lambda: None,
+        }
+        self.norm = makers[norm]()
         self.relu = relu
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
         if self.enlarge == 2:
             x = self.enlarge_and_convolve(x)
         else:
             if self.reflect:
                 x = F.pad(x, (self.reflect,) * 4, mode="reflect")
             x = self.conv(x)
-        if self.norm is not None:
+        if isinstance(self.norm, InstanceNorm):
+            x = self.norm(x, style)
+        elif self.norm is not None:
             x = self.norm(x)
         return F.relu(x) if self.relu else x
 
@@ -178,14 +257,15 @@ class ResidualBlock(nn.Module):
     cropped before it is added.
     """
 
-    def __init__(self, channels: int, *, norm: str | None, padding: str) -> None:
+    def __init__(self, channels: int, *, norm: str | None, padding: str, styles: int = 1) -> None:
         super().__init__()
-        self.first = ConvBlock(channels, channels, 3, norm=norm, padding=padding)
-        self.second = ConvBlock(channels, channels, 3, norm=norm, relu=False, padding=padding)
+        how = dict(norm=norm, padding=padding, styles=styles)
+        self.first = ConvBlock(channels, channels, 3, **how)
+        self.second = ConvBlock(channels, channels, 3, relu=False, **how)
         self.crop = 2 if padding == "valid" else 0
 
-    def forward(self, x: Tensor) -> Tensor:
-        change = self.second(self.first(x))
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        change = self.second(self.first(x, style), style)
         c = self.crop
         return (x[:, :, c:-c, c:-c] if c else x) + change
 
@@ -208,6 +288,9 @@ class StyleNet(nn.Module):
         ``"reflection"`` or ``"zero"`` for every convolution, or ``"start"`` as in the paper: 40
         reflected pixels at the start, unpadded residual blocks that eat them up again, and zeros
         for the other convolutions.
+    styles
+        How many styles it paints in, or their names. They share the convolutions; each has its own
+        scales and shifts in every instance normalisation (Dumoulin et al. 2017).
 
     Examples
     --------
@@ -224,6 +307,7 @@ class StyleNet(nn.Module):
         norm: str = "instance",
         upsampling: str = "resize",
         padding: str = "reflection",
+        styles: int | Sequence[str] = 1,
     ) -> None:
         super().__init__()
         _check_choice("norm", norm, NORMS)
@@ -231,16 +315,23 @@ class StyleNet(nn.Module):
         _check_choice("padding", padding, PADDINGS)
         if width < 1:
             raise ValueError(f"width is {width}; wanted is at least 1")
-        self.config = dict(width=width, norm=norm, upsampling=upsampling, padding=padding)
+        names = [str(i + 1) for i in range(styles)] if isinstance(styles, int) else list(styles)
+        if len(set(names)) < max(1, len(names)):
+            raise ValueError(f"styles are {names}; wanted is one or more, each with its own name")
+        if norm == "batch" and len(names) > 1:
+            raise ValueError("norm is 'batch'; several styles need 'instance'")
+        self.config = dict(
+            width=width, norm=norm, upsampling=upsampling, padding=padding, styles=names
+        )
         inner = "valid" if padding == "start" else padding
         outer = "zero" if padding == "start" else padding
-        how = dict(norm=norm, upsampling=upsampling, padding=outer)
+        how = dict(norm=norm, upsampling=upsampling, padding=outer, styles=len(names))
         w = width
         self.layers = nn.Sequential(
             ConvBlock(3, w, 9, **how),
             ConvBlock(w, 2 * w, 3, stride=2, **how),
             ConvBlock(2 * w, 4 * w, 3, stride=2, **how),
-            *(ResidualBlock(4 * w, norm=norm, padding=inner) for _ in range(5)),
+            *(ResidualBlock(4 * w, norm=norm, padding=inner, styles=len(names)) for _ in range(5)),
             ConvBlock(4 * w, 2 * w, 3, stride=0.5, **how),
             ConvBlock(2 * w, w, 3, stride=0.5, **how),
             ConvBlock(w, 3, 9, norm=None, relu=False, padding=outer),
@@ -252,20 +343,86 @@ class StyleNet(nn.Module):
         return cls(width=width, norm=norm, upsampling="transposed", padding="start")
 
     @property
+    def styles(self) -> tuple[str, ...]:
+        """The names of its styles, in order."""
+        return tuple(self.config["styles"])
+
+    def mixture(self, style: str | Mapping[str, float]) -> Tensor:
+        """The weights of a style, or of a mixture as ``{"the_scream": 0.7, "udnie": 0.3}``.
+
+        Returns
+        -------
+        Tensor
+            (1, N), in the order of :attr:`styles`, on the network's device; a mixture's weights
+            are divided by their sum.
+
+        Raises
+        ------
+        ValueError
+            For a style that the network does not have, or weights that are negative or all zero.
+        """
+        wanted = {style: 1.0} if isinstance(style, str) else dict(style)
+        for name in wanted:
+            _check_choice("style", name, self.styles)
+        weights = torch.tensor([[float(wanted.get(name, 0)) for name in self.styles]])
+        if not (weights.min() >= 0 and 0 < weights.sum() < float("inf")):
+            raise ValueError(f"weights of styles are {wanted}; wanted are positive numbers")
+        return (weights / weights.sum()).to(next(self.parameters()).device)
+
+    @torch.no_grad()
+    def only(self, style: str | Mapping[str, float] | None = None) -> StyleNet:
+        """A network of one style, or of one mixture (see :meth:`mixture`).
+
+        It shares the convolutions. None is the only style there is.
+        """
+        chosen = self.mixture(self._only_style() if style is None else style)
+        if len(self.styles) == 1:
+            return self
+        state = self.state_dict()
+        for name, module in self.named_modules():
+            if isinstance(module, InstanceNorm):
+                state[f"{name}.weight"], state[f"{name}.bias"] = module.scale_and_shift(chosen)
+        label = "+".join(n for n, w in zip(self.styles, chosen[0].tolist(), strict=True) if w)
+        with torch.device("meta"):
+            single = StyleNet(**self.config | {"styles": [label]})
+        single.load_state_dict(state, assign=True)
+        for name, buffer in self.named_buffers():  # those that are not in files
+            single.get_submodule(name.rpartition(".")[0]).register_buffer(
+                name.rpartition(".")[2], buffer, persistent=name in state
+            )
+        return single.train(self.training)
+
+    def _only_style(self) -> str:
+        if len(self.styles) > 1:
+            raise ValueError(f"which style? This network has {', '.join(self.styles)}")
+        return self.styles[0]
+
+    @property
     def smallest(self) -> int:
         """The smallest height and width of a picture, in pixels."""
         # Reflection needs more pixels than it adds; a 2x2 map is the least it can pad by one.
         return START_PADDING + 4 if self.config["padding"] == "start" else 8
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, style: Tensor | None = None) -> Tensor:
         """Transform images (B, 3, H, W) in [0, 255] of any size; the result has the same size.
+
+        Parameters
+        ----------
+        image
+            (B, 3, H, W), RGB, in [0, 255].
+        style
+            Weights of the styles, (B, N) or (1, N), see :meth:`mixture`; None is the only style
+            there is.
 
         Raises
         ------
         ValueError
-            If an image is smaller than :attr:`smallest` or not (B, 3, H, W).
+            If an image is smaller than :attr:`smallest` or not (B, 3, H, W), or if there are
+            several styles and none is named.
         """
         _check_image(image, self.smallest)
+        if style is None:
+            self._only_style()
         height, width = image.shape[2:]
         start = START_PADDING if self.config["padding"] == "start" else 0
         # Halving twice and doubling twice only gives back a size that is a multiple of 4.
@@ -273,14 +430,16 @@ class StyleNet(nn.Module):
         x = image / 127.5 - 1  # so that zero padding is grey, not black
         if any(margins):
             x = F.pad(x, margins, mode="reflect")
-        x = self.layers(x)[:, :, :height, :width]
-        return scaled_tanh(x)
+        for layer in self.layers:
+            x = layer(x, style)
+        return scaled_tanh(x[:, :, :height, :width])
 
     def __repr__(self) -> str:
         w, chosen = self.config["width"], self.config
         layers = f"c9s1-{w},d{2 * w},d{4 * w},R{4 * w}x5,u{2 * w},u{w},c9s1-3"
         choices = ", ".join(f"{chosen[k]} {k}" for k in ("norm", "upsampling", "padding"))
-        return f"StyleNet({layers}: {choices}; {_count(self):,} parameters)"
+        several = f"; {len(self.styles)} styles" if len(self.styles) > 1 else ""
+        return f"StyleNet({layers}: {choices}{several}; {_count(self):,} parameters)"
 
 
 class SuperResolutionNet(nn.Module):

@@ -39,7 +39,8 @@ def in_strips(
     Parameters
     ----------
     network
-        On the device on which to compute. Batch normalisation uses its running statistics.
+        Of a single style, on the device on which to compute. Batch normalisation uses its running
+        statistics.
     image
         (1, 3, H, W), RGB, in [0, 255], on any device.
     dtype
@@ -144,10 +145,12 @@ def _layer(block: ConvBlock, x: _Map) -> _Map:
     else:
         mean, variance = (None, None) if single else _statistics(y)
 
+    scale_and_shift = norm.weight.flatten(), norm.bias.flatten()
+
     def rows(a: int, b: int) -> Tensor:
         # Of one picture whose statistics are known, instance and batch normalisation are the same.
         how = dict(training=mean is None, eps=norm.eps)
-        z = F.batch_norm(y.rows(a, b), mean, variance, norm.weight, norm.bias, **how)
+        z = F.batch_norm(y.rows(a, b), mean, variance, *scale_and_shift, **how)
         return F.relu_(z) if block.relu else z
 
     return y.then(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .networks import LUMA, StyleNet, _check_image
-from .scale import fast_dtype
+from .scale import autocast, fast_dtype
 from .strips import can_be_in_strips, in_strips
 
 MARGIN = 8
@@ -24,6 +24,7 @@ middle: let it do so outside.
 def stylize(
     network: StyleNet,
     image: Tensor,
+    style: str | Mapping[str, float] | None = None,
     *,
     strength: float = 1.0,
     keep_colors: bool = False,
@@ -40,6 +41,8 @@ def stylize(
         whether the network is in evaluation mode or not.
     image
         (1, 3, H, W), RGB, in [0, 255].
+    style
+        Of a network of several: its name, or a mixture as ``{"the_scream": 0.7, "udnie": 0.3}``.
     strength
         From 0, the photograph, to 1, the network's output; between them a mixture of the two.
     keep_colors
@@ -63,8 +66,8 @@ def stylize(
     Raises
     ------
     ValueError
-        If the image is not (1, 3, H, W) or too small, if ``strength`` is not in 0 .. 1, or if
-        there is not enough memory.
+        If the image is not (1, 3, H, W) or too small, if ``strength`` is not in 0 .. 1, if the
+        network has no such style or several and none is named, or if there is not enough memory.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength:g}; wanted is a number from 0 to 1")
@@ -72,6 +75,7 @@ def stylize(
     if len(image) != 1:
         raise ValueError(f"stylize takes one image, (1, 3, H, W), not {tuple(image.shape)}")
     dtype = dtype or fast_dtype()
+    network = network.only(style)
     _check_memory(network, image, dtype)
     height, width = image.shape[2:]
     margin = min(margin, height - 1, width - 1)  # all that can be reflected
@@ -99,7 +103,7 @@ def _whole(network: StyleNet, image: Tensor, dtype: torch.dtype) -> Tensor:
     where, training = next(network.parameters()).device, network.training
     try:
         network.eval()
-        with torch.autocast(where.type, dtype, enabled=dtype != torch.float32):
+        with autocast(where, dtype):
             return network(image.to(where))
     finally:
         network.train(training)

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from typing import ClassVar
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -31,6 +32,7 @@ from .losses import CONTENT_LAYER, STYLE_LAYERS, LossTerms, PerceptualLoss
 from .muon import Muon
 from .networks import (
     SRCNN,
+    InstanceNorm,
     StyleNet,
     SuperResolutionNet,
     load_network,
@@ -39,7 +41,7 @@ from .networks import (
 )
 from .packing import is_pack
 from .photobank import PhotoBank
-from .scale import device, fast_dtype, hardware
+from .scale import autocast, device, fast_dtype, hardware
 from .superres import PAPER_BLUR, degrade
 
 
@@ -58,14 +60,18 @@ def _check_choice(name: str, found: str, choices: tuple[str, ...]) -> None:
         raise TrainingError(f"{name} is {found!r}; wanted is {' or '.join(choices)}")
 
 
+Objective = Callable[..., LossTerms]
+"""Of a network, a batch of photographs (B, 3, H, W), and their numbers in the training (B,)."""
+
+
 @dataclass(frozen=True)
 class StyleRecipe:
     """A style network, with the paper's numbers and the released code's weights as defaults."""
 
-    style: str
-    """The style picture: a file, or a bundled style's name."""
-    style_size: int = 256
-    """Its longer side in pixels. It sets the size of the brush strokes."""
+    style: str | tuple[str, ...]
+    """The style picture, a file or a bundled style's name; or several, for one network."""
+    style_size: int | tuple[int, ...] = 256
+    """Its longer side in pixels, or each one's. It sets the size of the brush strokes."""
     width: int = 32
     """Filters of the first layer; 16 is what most released networks have."""
     norm: str = "instance"
@@ -80,10 +86,11 @@ class StyleRecipe:
     """lambda_c."""
     style_layers: tuple[str, ...] = STYLE_LAYERS
     """Where Gram matrices are compared."""
-    style_weight: float = 5.0
-    """lambda_s, for each style layer (mean-squared Gram matrices, as in the released code)."""
-    tv: float = 1e-6
-    """lambda_TV."""
+    style_weight: float | tuple[float, ...] = 5.0
+    """lambda_s, for each style layer (mean-squared Gram matrices, as in the released code); or
+    each style's."""
+    tv: float | tuple[float, ...] = 1e-6
+    """lambda_TV, or each style's."""
     size: int = 256
     """Width and height of the training crops, pixels."""
     batch: int = 4
@@ -99,6 +106,9 @@ class StyleRecipe:
     """The last part of the steps, 0 to 1, over which the learning rate falls to zero."""
     start_from: str | None = None
     """A trained network's file to go on from, instead of random weights."""
+    base: str | None = None
+    """A trained network's file whose convolutions are taken and kept: only the scales and shifts
+    of the normalisation are trained, which is how a network of many styles learns another one."""
     seed: int = 0
     """Of the first weights and of the order of the photographs."""
     warmup: ClassVar[int] = 0
@@ -106,36 +116,92 @@ class StyleRecipe:
 
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        for field in ("style_size", "style_weight", "tv"):
+            value = getattr(self, field)
+            if isinstance(value, tuple) and len(value) != len(self.pictures):
+                raise TrainingError(
+                    f"{field} has {len(value)} values; wanted are {len(self.pictures)}, one a style"
+                )
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The style pictures, one or more."""
+        return (self.style,) if isinstance(self.style, str) else tuple(self.style)
+
+    def each(self, field: str) -> tuple:
+        """A field's value for each style: ``recipe.each("tv")``."""
+        value = getattr(self, field)
+        return value if isinstance(value, tuple) else (value,) * len(self.pictures)
 
     def network(self) -> nn.Module:
         """The network with its first weights."""
         if self.start_from:
             return load_network(self.start_from)
+        styles = [Path(picture).stem for picture in self.pictures]
+        if self.base:
+            return with_new_styles(load_network(self.base), styles)
         torch.manual_seed(self.seed)
-        return StyleNet(
-            width=self.width, norm=self.norm, upsampling=self.upsampling, padding=self.padding
-        )
+        how = dict(norm=self.norm, upsampling=self.upsampling, padding=self.padding)
+        return StyleNet(width=self.width, styles=styles, **how)
 
     def loss(self, phi: LossNetwork) -> PerceptualLoss:
-        """Equation 5 with the style target; the content target is still to be set."""
+        """Equation 5 with the style targets; the content target is still to be set."""
+        weights, tvs = self.each("style_weight"), self.each("tv")
+        weight, tv = max(weights), max(tvs)
         loss = PerceptualLoss(
             phi,
             content={self.content_layer: self.content_weight} if self.content_weight else {},
-            style=dict.fromkeys(self.style_layers, self.style_weight) if self.style_weight else {},
-            tv=self.tv,
+            style=dict.fromkeys(self.style_layers, weight) if weight else {},
+            tv=tv,
         )
-        picture = load_image(file_or_bundled(self.style, style), long_side=self.style_size)
-        return loss.set_style(picture.to(phi.mean_bgr.device))
+        pictures = [
+            load_image(file_or_bundled(name, style), long_side=side).to(phi.mean_bgr.device)
+            for name, side in zip(self.pictures, self.each("style_size"), strict=True)
+        ]
+        factors = ([value / (top or 1) for value in v] for v, top in ((weights, weight), (tvs, tv)))
+        return loss.set_styles(pictures, *factors)
 
-    def objective(self, phi: LossNetwork) -> Callable[[nn.Module, Tensor], LossTerms]:
-        """Equation 5 as a function of the network and a batch of photographs."""
-        loss = self.loss(phi)
+    def objective(self, phi: LossNetwork) -> Objective:
+        """Equation 5 as a function of the network and a batch of photographs.
 
-        def compare(network: nn.Module, photographs: Tensor) -> LossTerms:
+        Photograph number i of the training is painted in style number i modulo N.
+        """
+        loss, count = self.loss(phi), len(self.pictures)
+
+        def compare(
+            network: nn.Module, photographs: Tensor, numbers: Tensor | None = None
+        ) -> LossTerms:
             photographs = _with_grain_if_flat(photographs)
-            return loss.set_content(photographs)(network(photographs))
+            loss.set_content(photographs)
+            if count == 1:
+                return loss(network(photographs))
+            chosen = numbers % count
+            return loss(network(photographs, F.one_hot(chosen, count).float()), chosen)
 
         return compare
+
+
+def with_new_styles(base: nn.Module, styles: Sequence[str]) -> StyleNet:
+    """The convolutions of ``base``, frozen, and scales and shifts for new styles, to be trained.
+
+    These begin as the mean of all styles that ``base`` has.
+
+    Raises
+    ------
+    TrainingError
+        If ``base`` is not a style network with instance normalisation.
+    """
+    if not isinstance(base, StyleNet) or base.config["norm"] != "instance":
+        raise TrainingError(f"base is {base!r}; wanted is a StyleNet with instance norm")
+    network = StyleNet(**base.config | {"styles": list(styles)})
+    mean = base.only(dict.fromkeys(base.styles, 1.0))
+    for name, values in mean.state_dict().items():
+        network.get_parameter(name).data.copy_(values)
+    norms = [module for module in network.modules() if isinstance(module, InstanceNorm)]
+    network.requires_grad_(False)
+    for norm in norms:
+        norm.requires_grad_(True)
+    return network
 
 
 def _with_grain_if_flat(images: Tensor) -> Tensor:
@@ -206,14 +272,14 @@ class SuperResolutionRecipe:
         makers = {"paper": SuperResolutionNet.paper, "srcnn": SRCNN}
         return makers.get(self.architecture, SuperResolutionNet)(self.factor)
 
-    def objective(self, phi: LossNetwork) -> Callable[[nn.Module, Tensor], LossTerms]:
+    def objective(self, phi: LossNetwork) -> Objective:
         """l_feat or l_pixel as a function of the network and a batch of photographs."""
         if self.loss == "pixel":
             loss = PerceptualLoss(phi, pixel=1.0)
         else:
             loss = PerceptualLoss(phi, content={self.layer: 1.0})
 
-        def compare(network: nn.Module, photographs: Tensor) -> LossTerms:
+        def compare(network: nn.Module, photographs: Tensor, _: Tensor | None = None) -> LossTerms:
             small = degrade(photographs, self.factor, blur=self.blur)
             return loss.set_content(photographs)(network(small))
 
@@ -367,7 +433,7 @@ class _Run:
         three rows are the colours."""
         muon = self.recipe.optimizer == "muon"
         filters, others = [], []
-        for p in self.network.parameters():
+        for p in filter(lambda p: p.requires_grad, self.network.parameters()):
             (filters if muon and p.ndim == 4 and len(p) > 3 else others).append(p)
         rate = self.recipe.learning_rate
         rate = torch.tensor(rate, device=self.where) if self.graph else rate
@@ -377,7 +443,7 @@ class _Run:
             fused=self.switches.fused_adam or None,
             capturable=self.graph is not None,
         )
-        return [adam, Muon(filters, lr=rate)] if muon else [adam]
+        return [adam, Muon(filters, lr=rate)] if filters else [adam]
 
     # ------------------------------------------------------------ stepping
 
@@ -390,7 +456,8 @@ class _Run:
                 batch = next(batches)
                 waited = time.perf_counter() - asked
                 self._set_learning_rate()
-                terms = self.graph.run(self, batch) if self.graph else self.update(batch)
+                inputs = batch, self._numbers(len(batch))
+                terms = self.graph.run(self, *inputs) if self.graph else self.update(*inputs)
                 self.step += 1
                 self.seconds = time.perf_counter() - begin
                 self._record(terms)
@@ -405,19 +472,24 @@ class _Run:
             if self.world > 1:
                 dist.destroy_process_group()
 
-    def update(self, batch: Tensor) -> LossTerms:
+    def _numbers(self, count: int) -> Tensor:
+        """The numbers of the batch's photographs in the endless sequence, (B,)."""
+        first = (self.step * self.world + self.rank) * count
+        return torch.arange(first, first + count, device=self.where)
+
+    def update(self, batch: Tensor, numbers: Tensor) -> LossTerms:
         """One step: network, loss, gradient, Adam (or Muon)."""
         self.network.zero_grad()
-        terms = self.objective(self._apply, batch)
+        terms = self.objective(self._apply, batch, numbers)
         terms.total.backward()
         for optimizer in self.optimizers:
             optimizer.step()
         return LossTerms(*(getattr(terms, name).detach() for name in _TERMS))
 
-    def _apply(self, photographs: Tensor) -> Tensor:
+    def _apply(self, photographs: Tensor, *style: Tensor) -> Tensor:
         # Only f_W: the losses compute in float32.
-        with torch.autocast(self.where.type, torch.bfloat16, enabled=self.half):
-            return self.model(photographs)
+        with autocast(self.where, torch.bfloat16 if self.half else torch.float32):
+            return self.model(photographs, *style)
 
     def _set_learning_rate(self) -> None:
         left = 1 - self.step / self.recipe.steps
@@ -494,6 +566,7 @@ class _Run:
             self._state_file.unlink()
 
     def _card(self) -> dict:
+        before = self.recipe.start_from or getattr(self.recipe, "base", None)
         return {
             "recipe": _as_json(self.recipe),
             "photographs": {
@@ -506,7 +579,7 @@ class _Run:
             "curve": [[round(value, 1) for value in row] for row in self.curve],
             "versions": {"perceptual_edu": version("perceptual_edu"), "torch": torch.__version__},
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "before": read_card(self.recipe.start_from) if self.recipe.start_from else None,
+            "before": read_card(before) if before else None,
         }  # fmt: skip
 
     def _restore(self) -> None:
@@ -563,20 +636,22 @@ class _Graph:
         self.graph: torch.cuda.CUDAGraph | None = None
         self.steps = 0
 
-    def run(self, run: _Run, batch: Tensor) -> LossTerms:
+    def run(self, run: _Run, batch: Tensor, numbers: Tensor) -> LossTerms:
         self.steps += 1
         if self.steps <= 3:  # libraries choose their kernels first; real steps, on another stream
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
-                terms = run.update(batch)
+                terms = run.update(batch, numbers)
             torch.cuda.current_stream().wait_stream(stream)
             return terms
         if self.graph is None:
-            self.batch, self.graph = batch.clone(), torch.cuda.CUDAGraph()
+            self.inputs = batch.clone(), numbers.clone()
+            self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph):
-                self.terms = run.update(self.batch)
-        self.batch.copy_(batch)
+                self.terms = run.update(*self.inputs)
+        for ours, new in zip(self.inputs, (batch, numbers), strict=True):
+            ours.copy_(new)
         self.graph.replay()
         return LossTerms(*(getattr(self.terms, name).clone() for name in _TERMS))
 
@@ -611,6 +686,8 @@ def _as_json(recipe: Recipe) -> dict:
     """The recipe as JSON holds it; of a file only the name, for folders differ from one machine
     to the next."""
     fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
-    for name in {"style", "start_from"} & fields.keys():
-        fields[name] = fields[name] and Path(fields[name]).name
+    for name in {"style", "start_from", "base"} & fields.keys():
+        path = fields[name]
+        several = isinstance(path, list)
+        fields[name] = [Path(p).name for p in path] if several else path and Path(path).name
     return fields

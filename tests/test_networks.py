@@ -102,7 +102,7 @@ def test_the_papers_network_written_down_plainly_gives_the_same_picture(norm):
 
     def normalised(x):
         if norm == "instance":
-            return F.instance_norm(x, None, None, *take(2))
+            return F.instance_norm(x, None, None, *(t[0] for t in take(2)))
         gain, shift, mean, variance, _ = take(5)
         return F.batch_norm(x, mean, variance, gain, shift)
 
@@ -150,10 +150,68 @@ def test_instance_normalisation_is_pytorchs_and_keeps_the_layout(layout):
     norm = InstanceNorm(5)
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)
-    expected = F.instance_norm(x, weight=norm.weight, bias=norm.bias)
+    expected = F.instance_norm(x, weight=norm.weight[0], bias=norm.bias[0])
     torch.testing.assert_close(norm(x), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(norm.eval()(x), expected, atol=1e-5, rtol=1e-5)
     assert norm(x).is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_of_instance_normalisation_is_autograds(layout):
+    x = torch.randn(2, 3, 4, 5, dtype=torch.double).to(memory_format=layout).requires_grad_()
+    scale, shift = (torch.randn(2, 3, dtype=torch.double, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradcheck(networks.instance_norm, (x, scale, shift))
+
+
+def with_random_styles(*names):
+    network = StyleNet(width=4, styles=names)
+    for values in network.parameters():
+        if values.ndim == 2:
+            torch.nn.init.normal_(values)
+    return network
+
+
+def test_each_image_of_a_batch_is_painted_in_its_own_style():
+    network, image = with_random_styles("a", "b", "c"), 255 * torch.rand(2, 3, 16, 20)
+    both = network(image, torch.eye(3)[[2, 0]])
+    for painted, photograph, style in zip(both, image, ("c", "a"), strict=True):
+        alone = network.only(style)(photograph[None])[0]
+        torch.testing.assert_close(painted, alone, atol=1e-2, rtol=0)
+
+
+def test_a_mixture_of_styles_mixes_scales_and_shifts():
+    network = with_random_styles("a", "b")
+    mixed = network.only({"a": 3, "b": 1})
+    norm, single = (net.layers[0].norm for net in (network, mixed))
+    torch.testing.assert_close(single.weight[0], 0.75 * norm.weight[0] + 0.25 * norm.weight[1])
+    assert mixed.layers[0].conv.weight.data_ptr() == network.layers[0].conv.weight.data_ptr()
+    image = 255 * torch.rand(1, 3, 12, 12)
+    torch.testing.assert_close(mixed(image), network(image, network.mixture({"a": 3, "b": 1})))
+
+
+def test_a_network_of_many_styles_comes_back_with_their_names(tmp_path):
+    network = with_random_styles("a", "b")
+    save_network(network, tmp_path / "net.safetensors")
+    again = load_network(tmp_path / "net.safetensors")
+    assert again.styles == ("a", "b")
+    torch.testing.assert_close(
+        again.layers[1].norm.bias, network.layers[1].norm.bias.half().float()
+    )
+
+
+def test_what_is_not_a_style_of_the_network_is_refused():
+    network, image = StyleNet(width=4, styles=["a", "b"]), torch.zeros(1, 3, 8, 8)
+    with pytest.raises(ValueError, match="style is 'c'; wanted is one of a, b"):
+        network.only("c")
+    with pytest.raises(ValueError, match="which style"):
+        network(image)
+    for weights in ({"a": 0}, {"a": -1, "b": 2}, {"a": float("nan")}, {}):
+        with pytest.raises(ValueError, match="weights of styles"):
+            network.mixture(weights)
+    with pytest.raises(ValueError, match="norm is 'batch'"):
+        StyleNet(norm="batch", styles=2)
+    with pytest.raises(ValueError, match="each with its own name"):
+        StyleNet(styles=["a", "a"])
 
 
 def test_one_image_of_a_batch_does_not_change_another():

@@ -212,6 +212,28 @@ def test_the_onnx_model_gives_the_same_pictures_at_any_size(tmp_path, choices):
         torch.testing.assert_close(torch.from_numpy(styled), expected, atol=0.05, rtol=0)
 
 
+def test_the_onnx_model_of_many_styles_takes_their_weights(tmp_path):
+    network = random_network(styles=["a", "b", "c"])
+    export_onnx(network, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert session.get_modelmeta().custom_metadata_map == {"styles": "a\nb\nc"}
+    image, weights = 255 * torch.rand(1, 3, 24, 30), network.mixture({"a": 1, "c": 3})
+    with torch.no_grad():
+        expected = network(image, weights)
+    (styled,) = session.run(None, {"image": image.numpy(), "weights": weights.numpy()})
+    torch.testing.assert_close(torch.from_numpy(styled), expected, atol=0.05, rtol=0)
+
+
+def test_stylize_paints_in_a_style_by_name_or_in_a_mixture(landscape):
+    network = random_network(styles=["a", "b"])
+    for style in ("b", {"a": 1, "b": 1}):
+        expected = stylize(network.only(style), landscape, dtype=torch.float32)
+        found = stylize(network, landscape, style, dtype=torch.float32)
+        assert torch.equal(found, expected)
+    with pytest.raises(ValueError, match="which style"):
+        stylize(network, landscape)
+
+
 # ---------------------------------------------------------------- the command line
 
 

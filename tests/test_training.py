@@ -14,6 +14,7 @@ import torch
 from perceptual_edu import LossNetwork, load_image, photo, photos
 from perceptual_edu.networks import load_network, read_card, save_network
 from perceptual_edu.photobank import PhotoBank
+from perceptual_edu.scale import autocast
 from perceptual_edu.training import OPTIMIZERS, StyleRecipe, Switches, TrainingError, train
 
 RECIPE = StyleRecipe(style="starry_night", style_size=64, width=4, size=32, batch=2, steps=6)
@@ -104,6 +105,51 @@ def test_every_network_trains(network, bank, phi):
     assert torch.isfinite(last.terms.total)
 
 
+def test_a_network_of_several_styles_learns_them_all(bank, phi, tmp_path):
+    out = tmp_path / "net.safetensors"
+    several = dict(style=("starry_night", "mosaic", "stained_glass"), style_size=(64, 80, 96))
+    recipe = variant(**several, style_weight=(5.0, 0.5, 1.0), tv=(1e-6, 0.0, 1e-5))
+    before = recipe.network().layers[0].norm.weight
+    *_, last = train(recipe, bank, out, phi=phi)
+    assert (last.network.layers[0].norm.weight != before).any(1).tolist() == [True] * 3
+    assert load_network(out).styles == several["style"]
+    assert list(train(recipe, bank, out, phi=phi)) == []
+    with pytest.raises(TrainingError, match="tv has 2 values; wanted are 3"):
+        variant(**several, tv=(1.0, 2.0))
+
+
+def test_the_loss_of_a_batch_of_styles_is_the_mean_of_the_styles_own(bank, phi):
+    each = [
+        variant(style=name, style_weight=weight, tv=tv)
+        for name, weight, tv in (("starry_night", 5.0, 1e-3), ("mosaic", 0.5, 1e-2))
+    ]
+    both = variant(style=("starry_night", "mosaic"), style_weight=(5.0, 0.5), tv=(1e-3, 1e-2))
+    network, batch = both.network(), bank.batch(0)
+    found = both.objective(phi)(network, batch, torch.tensor([4, 7]))
+    alone = [
+        recipe.objective(phi)(network.only(name), batch[i : i + 1])
+        for i, (name, recipe) in enumerate(zip(both.pictures, each, strict=True))
+    ]
+    for term in ("content", "style", "tv"):
+        mean = sum(getattr(terms, term) for terms in alone) / 2
+        torch.testing.assert_close(getattr(found, term), mean, rtol=1e-3, atol=1e-3)
+
+
+def test_a_new_style_on_a_base_learns_scales_and_shifts_only(bank, phi, tmp_path):
+    base = tmp_path / "base.safetensors"
+    list(train(variant(style=("starry_night", "mosaic")), bank, base, phi=phi))
+    recipe = variant(style="stained_glass", base=str(base), steps=2, optimizer="muon")
+    *_, last = train(recipe, bank, tmp_path / "new.safetensors", phi=phi)
+    assert last.network.styles == ("stained_glass",)
+    before = load_network(base)
+    mean = before.only({"starry_night": 1, "mosaic": 1})
+    for name, values in last.network.named_parameters():
+        if "norm" in name:
+            assert not torch.equal(values, mean.get_parameter(name)), name
+        else:
+            assert torch.equal(values, before.get_parameter(name)), name
+
+
 def test_the_learning_rate_falls_to_zero_in_the_cooldown(bank, phi):
     steps = train(variant(steps=8, cooldown=0.5), bank, phi=phi)
     changes, before = [], None
@@ -135,6 +181,7 @@ import os, signal, sys
 from test_training import RECIPE, train
 from perceptual_edu import photos
 from perceptual_edu.photobank import PhotoBank
+from perceptual_edu.scale import autocast
 bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
 for step in train(RECIPE, bank, sys.argv[1], save_every=2):
     if step.step == 5:
@@ -232,6 +279,7 @@ import sys
 from test_training import RECIPE, Switches, train
 from perceptual_edu import photos
 from perceptual_edu.photobank import PhotoBank
+from perceptual_edu.scale import autocast
 bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
 list(train(RECIPE, bank, sys.argv[1], switches=Switches.plain()))
 """
@@ -274,7 +322,7 @@ def test_a_photograph_of_one_colour_does_not_explode(dtype):
 
     def largest_gradient(batch):
         network.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        with autocast(torch.device("cpu"), dtype):
             total = objective(network, batch).total
         total.backward()
         return max(p.grad.abs().max().item() for p in network.parameters())

@@ -1,0 +1,212 @@
+"""Every training of the book's networks, as one queue that may be interrupted at any moment.
+
+    python experiments/train_all.py --photos PACK --paintings FOLDER --work FOLDER [NAME ...]
+    python experiments/train_all.py --work FOLDER --status
+    python experiments/train_all.py --photos PACK --paintings FOLDER --work FOLDER --take NAME
+
+A training has stages, each of which goes on from the network of the one before. In all of them
+the learning rate is constant, so that a training may end when it must: `--take` trains a short
+last stage, whose rate falls to zero, from the newest network there is, into NAME.taken.safetensors.
+The state is on disk after every 250 steps; the same command goes on from there. `--status` says
+what is done, under way and left, and draws a sheet of pictures for each network.
+
+PACK is what `perceptual-edu photos pack` made of a folder of photographs. The paintings are in the
+public domain, but only one comes with this repository; each one's file is FOLDER/NAME.jpg.
+
+Trainings last for hours or days. Run them at low priority from a clone of their own, so that
+nobody edits the code under them: nice -n 19 python experiments/train_all.py ...
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from perceptual_edu import assets
+from perceptual_edu.assets import photo
+from perceptual_edu.images import load_image, save_image
+from perceptual_edu.networks import StyleNet, load_network, read_card
+from perceptual_edu.stylize import stylize
+from perceptual_edu.training import StyleRecipe, train
+
+STYLES = {
+    # name: lambda_s and lambda_TV. Gram matrices of paintings differ by a factor of forty in size:
+    # lambda_s is such that a photograph's style loss is that of The Starry Night at 5.
+    "starry_night": (5.0, 1e-6),
+    "composition_vii": (5.0, 1e-5),
+    "great_wave": (10.0, 1e-5),
+    "the_scream": (12.0, 1e-5),
+    "udnie": (17.0, 1e-5),
+    "wheat_field_with_cypresses": (17.0, 1e-5),
+    "grande_jatte": (19.0, 1e-5),
+    "water_lilies": (14.0, 1e-5),
+    "woman_with_a_parasol": (14.0, 1e-5),
+    "adele_bloch_bauer_i": (2.5, 1e-5),
+    "shipwreck_of_the_minotaur": (20.0, 1e-5),
+    "edtaonisl": (7.0, 1e-5),
+    "mosaic": (0.5, 1e-5),
+    "stained_glass": (1.0, 1e-5),
+    "pointillism": (2.5, 1e-5),
+    "flow_brush": (1.2, 1e-5),
+}
+PREVIEWS = ("neuschwanstein_castle", "cat_chelsea", "kingfisher")
+
+
+@dataclass(frozen=True)
+class Training:
+    """One entry of the queue.
+
+    Attributes
+    ----------
+    purpose
+        What it is for.
+    hours
+        How long it takes, about, with two cores that multiply bfloat16.
+    stages
+        Recipes, one after another.
+    last
+        The recipe of the stage that `--take` adds.
+    """
+
+    purpose: str
+    hours: float
+    stages: tuple[StyleRecipe, ...]
+    last: StyleRecipe
+
+
+def queue(paintings: Path | None) -> dict[str, Training]:
+    """All trainings, the most important first."""
+
+    def picture(name: str) -> str:
+        path = (paintings or Path()) / f"{name}.jpg"
+        bundled = name in {path.stem for path in assets.styles()}
+        return name if bundled or not path.is_file() else str(path)
+
+    weights, tvs = zip(*STYLES.values(), strict=True)
+    many = StyleRecipe(
+        style=tuple(map(picture, STYLES)),
+        style_size=384,
+        style_weight=weights,
+        tv=tvs,
+        width=16,
+        optimizer="muon",
+    )
+    alone = replace(many, width=32, optimizer="muon", batch=2, steps=20_000)
+    single = {
+        name: replace(alone, style=picture(name), style_weight=STYLES[name][0], tv=STYLES[name][1])
+        for name in ("starry_night", "the_scream")
+    }
+    return {
+        "styles": Training(
+            purpose="sixteen styles in one network",
+            hours=24,
+            stages=(replace(many, size=128, steps=10_000), replace(many, seed=1)),
+            last=replace(many, steps=1_000, cooldown=1.0, seed=2),
+        )
+    } | {
+        name: Training(
+            purpose="one style, one network, at the paper's width",
+            hours=12,
+            stages=(recipe,),
+            last=replace(recipe, steps=1_000, cooldown=1.0, seed=2),
+        )
+        for name, recipe in single.items()
+    }
+
+
+def stage_file(work: Path, name: str, stage: int) -> Path:
+    """The network of a training's stage, counting from 1."""
+    return work / f"{name}.{stage}.safetensors"
+
+
+def newest(work: Path, name: str, training: Training) -> Path | None:
+    """The network of the last stage that has begun."""
+    files = [stage_file(work, name, i + 1) for i in range(len(training.stages))]
+    return next((path for path in reversed(files) if path.exists()), None)
+
+
+def run_all(trainings: dict[str, Training], photos: Path, work: Path) -> None:
+    """Train what is not trained yet, in the queue's order."""
+    for name, training in trainings.items():
+        before = None
+        for stage, recipe in enumerate(training.stages, 1):
+            out = stage_file(work, name, stage)
+            follow(replace(recipe, start_from=before and str(before)), photos, out)
+            before = out
+
+
+def follow(recipe: StyleRecipe, photos: Path, out: Path) -> None:
+    """Train with a progress bar."""
+    steps = train(recipe, photos, out, save_every=250)
+    for _ in tqdm(steps, desc=out.stem, total=recipe.steps, unit="step", mininterval=10):
+        pass
+
+
+def take(name: str, training: Training, photos: Path, work: Path) -> None:
+    """Train the last stage from the newest network there is."""
+    start = newest(work, name, training)
+    if start is None:
+        raise SystemExit(f"{name}: nothing is trained yet")
+    size, batch = read_card(start)["recipe"]["size"], read_card(start)["recipe"]["batch"]
+    recipe = replace(training.last, start_from=str(start), size=size, batch=batch)
+    follow(recipe, photos, work / f"{name}.taken.safetensors")
+
+
+def status(trainings: dict[str, Training], work: Path) -> Iterator[str]:
+    """A line for each stage; a sheet of pictures for each newest network, NAME.sheet.jpg."""
+    for name, training in trainings.items():
+        yield f"{name}: {training.purpose}, about {training.hours:g} hours"
+        for stage, recipe in enumerate(training.stages, 1):
+            path = stage_file(work, name, stage)
+            done = read_card(path) if path.exists() else {"steps": 0, "seconds": 0}
+            yield (
+                f"  stage {stage}: {done['steps']:,} of {recipe.steps:,} steps of {recipe.batch} x "
+                f"{recipe.size} px, {done['seconds'] / 3600:.1f} h"
+            )
+        path = newest(work, name, training)
+        if path:
+            sheet = work / f"{name}.sheet.jpg"
+            save_image(draw_sheet(load_network(path)), sheet, quality=90)
+            yield f"  pictures: {sheet}"
+
+
+def draw_sheet(network: StyleNet, side: int = 192) -> torch.Tensor:
+    """A row a style, a column a photograph, (1, 3, H, W) in [0, 255]."""
+    photographs = [load_image(photo(name), square=side) for name in PREVIEWS]
+    rows = [photographs] + [
+        [stylize(network, image, style) for image in photographs] for style in network.styles
+    ]
+    return torch.cat([torch.cat(row, dim=3) for row in rows], dim=2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="default: the whole queue")
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--paintings", type=Path, help="folder with the paintings, NAME.jpg")
+    parser.add_argument("--work", type=Path, required=True, help="where networks and states go")
+    parser.add_argument("--status", action="store_true")
+    parser.add_argument("--take", metavar="NAME", help="end a training now")
+    arguments = parser.parse_args()
+    trainings = queue(arguments.paintings)
+    unknown = ({*arguments.names, arguments.take} - {None}) - trainings.keys()
+    if unknown:
+        parser.error(f"not in the queue: {', '.join(unknown)}; there are: {', '.join(trainings)}")
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    if arguments.status:
+        print(*status(trainings, arguments.work), sep="\n")
+        return
+    if arguments.photos is None:
+        parser.error("--photos is wanted")
+    if arguments.take:
+        take(arguments.take, trainings[arguments.take], arguments.photos, arguments.work)
+        return
+    chosen = {n: t for n, t in trainings.items() if n in (arguments.names or trainings)}
+    run_all(chosen, arguments.photos, arguments.work)
+
+
+if __name__ == "__main__":
+    main()
