@@ -6,26 +6,32 @@ that the paper and the original VGG-16 use.
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from .files import written_atomically
+from .pictures import ImageError, decode, one_line, to_srgb, upright
 
-_LARGEST = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow refuses to go on
+_SEEN = 4  # opacity below which a pixel's colour is noise: 8 bits divided by nearly nothing
 
-
-class ImageError(Exception):
-    """A picture cannot be read or written; the message names the file and says why."""
+_WRITTEN = {  # format -> the longest side it holds, and whether it holds transparency
+    "AVIF": (65_536, True),
+    "BMP": (2**31 - 1, False),
+    "GIF": (65_535, False),  # a pixel is opaque or not: no soft edges
+    "JPEG": (65_500, False),
+    "PNG": (2**31 - 1, True),
+    "PPM": (2**31 - 1, False),
+    "TIFF": (2**31 - 1, True),
+    "WEBP": (16_383, True),
+}
 
 
 def load_image(
@@ -55,29 +61,45 @@ def load_image(
     ImageError
         If the file is missing, empty, truncated, not a picture, or has too many pixels.
     """
-    picture = _open_picture(Path(path), _to_srgb)
+    picture = _open_picture(Path(path))
     if square is not None:
         picture = ImageOps.fit(picture, (square, square), Image.Resampling.LANCZOS)
     elif long_side is not None:
-        ratio = long_side / max(picture.size)
-        size = tuple(max(1, round(side * ratio)) for side in picture.size)
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
+        picture = _resized(picture, long_side)
     return _as_tensor(picture)
 
 
-def load_with_alpha(path: str | Path) -> tuple[Tensor, Tensor | None]:
+def load_with_alpha(
+    path: str | Path, *, long_side: int | None = None
+) -> tuple[Tensor, Tensor | None]:
     """Read a picture and its transparency apart; else as :func:`load_image`.
+
+    What is hidden gets the colour of the nearest pixel that is seen, so that no network makes
+    the one bleed into the other.
 
     Returns
     -------
     tuple[Tensor, Tensor | None]
-        (1, 3, H, W), RGB, and (1, 1, H, W), opacity, both in [0, 255]; None if there is none.
+        (1, 3, H, W), RGB, and (1, 1, H, W), opacity, both in [0, 255]; None if all is opaque.
     """
-    picture = _open_picture(Path(path), partial(_to_srgb, keep_alpha=True))
-    if picture.mode == "RGBA":
-        pixels = _as_tensor(picture)
-        return pixels[:, :3].contiguous(), pixels[:, 3:].contiguous()
-    return _as_tensor(picture), None
+    picture = _open_picture(Path(path), keep_alpha=True)
+    if long_side is not None:
+        picture = _resized(picture, long_side)  # Pillow weights colours with their opacity
+    pixels = _as_tensor(picture)
+    if picture.mode == "RGB" or pixels[:, 3].min() == 255:
+        return pixels[:, :3].contiguous(), None
+    rgb, alpha = pixels[:, :3], pixels[:, 3:].contiguous()
+    hidden = alpha[0, 0].numpy() < _SEEN
+    if hidden.all():
+        return torch.full_like(rgb, 255), alpha
+    rows, columns = distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    return rgb[:, :, torch.from_numpy(rows), torch.from_numpy(columns)].contiguous(), alpha
+
+
+def _resized(picture: Image.Image, long_side: int) -> Image.Image:
+    ratio = long_side / max(picture.size)
+    size = tuple(max(1, round(side * ratio)) for side in picture.size)
+    return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _as_tensor(picture: Image.Image) -> Tensor:
@@ -85,7 +107,7 @@ def _as_tensor(picture: Image.Image) -> Tensor:
     return pixels.permute(2, 0, 1).unsqueeze(0).float().contiguous()
 
 
-def _open_picture(path: Path, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+def _open_picture(path: Path, keep_alpha: bool = False) -> Image.Image:
     if not path.exists():
         raise ImageError(f"{path}: no such file")
     if path.is_dir():
@@ -95,48 +117,14 @@ def _open_picture(path: Path, convert: Callable[[Image.Image], Image.Image]) -> 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures long before it stops
-            with Image.open(path) as picture:
-                picture.load()
-                return convert(ImageOps.exif_transpose(picture))
-    except Image.UnidentifiedImageError:
-        raise ImageError(f"{path}: not a picture in a format that Pillow reads") from None
-    except Image.DecompressionBombError:
-        raise ImageError(f"{path}: more than {_LARGEST / 1e6:.0f} megapixels; shrink it") from None
-    # Pillow's decoders raise all of these for files that are cut short or corrupt.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, MemoryError) as error:
-        raise ImageError(f"{path}: cannot be decoded ({error})") from None
-
-
-def _to_srgb(picture: Image.Image, keep_alpha: bool = False) -> Image.Image:
-    """8-bit sRGB from any of Pillow's modes; transparency is laid over white, or kept."""
-    profile = picture.info.get("icc_profile")
-    if picture.mode.startswith(("I", "F")):
-        picture = _to_8_bit(picture)
-    if picture.mode in ("RGB", "CMYK", "L") and profile:
-        picture = _apply_profile(picture, profile)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        if keep_alpha:
-            return picture
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
-
-
-def _to_8_bit(picture: Image.Image) -> Image.Image:
-    """Grey pictures of 16 bits or of floats; Pillow's own conversion clips them at 255."""
-    top = 255 if picture.mode == "F" else 65535
-    grey = np.asarray(picture, dtype=np.float64) / top * 255
-    return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8))
-
-
-def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image:
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        srgb = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB") or picture
-    except (ImageCms.PyCMSError, OSError):
-        return picture  # a broken profile is no reason to refuse a good photograph
+            with path.open("rb") as file:
+                return decode(file, lambda picture: to_srgb(upright(picture), keep_alpha))
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except MemoryError:
+        raise ImageError(f"{path}: not enough memory to decode it; make it smaller") from None
 
 
 def to_pil(image: Tensor) -> Image.Image:
@@ -167,14 +155,33 @@ def bicubic(image: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(image.float(), size=(height, width), mode="bicubic", antialias=True)
 
 
-def check_output(path: Path) -> None:
-    """Raise :class:`ImageError` now if :func:`save_image` could not write ``path`` later."""
-    if path.suffix.lower() not in Image.registered_extensions():
+def check_output(path: Path, *, size: tuple[int, int] = (1, 1), transparent: bool = False) -> None:
+    """Raise :class:`ImageError` now if :func:`save_image` could not write ``path`` later.
+
+    ``size`` is the picture's width and height, ``transparent`` whether it has an alpha channel.
+    """
+    name = Image.registered_extensions().get(path.suffix.lower())
+    if name is None:
         raise ImageError(f"{path}: no picture format has this suffix; try .png or .jpg")
+    if name not in _WRITTEN or name not in Image.SAVE:
+        raise ImageError(f"{path}: photographs are not written as {name}; try .png or .jpg")
+    longest = _WRITTEN[name][0]
+    if max(size) > longest:
+        raise ImageError(
+            f"{path}: would be {size[0]} x {size[1]} pixels, {name} holds {longest:,}; try .png"
+        )
+    if transparent and not holds_transparency(path):
+        raise ImageError(f"{path}: {name} does not hold transparency; try .png")
     if not path.parent.is_dir():
         raise ImageError(f"{path}: the folder {path.parent} does not exist")
     if not os.access(path.parent, os.W_OK):
         raise ImageError(f"{path}: the folder {path.parent} cannot be written")
+
+
+def holds_transparency(path: Path) -> bool:
+    """Whether the format of this suffix does."""
+    name = Image.registered_extensions().get(path.suffix.lower(), "")
+    return _WRITTEN.get(name, (0, False))[1]
 
 
 def save_image(
@@ -188,16 +195,17 @@ def save_image(
     Raises
     ------
     ImageError
-        If the suffix is unknown, the folder cannot be written, or the format has no transparency.
+        If no photographs are written under the suffix, the folder cannot be written, or the format
+        does not hold the picture's size or its transparency.
     """
     path = Path(path)
     picture = to_pil(image)
-    check_output(path)
+    check_output(path, size=picture.size, transparent=alpha is not None)
     if alpha is not None:
         opacity = alpha[0, 0].clamp(0, 255).round().to("cpu", torch.uint8)
         picture.putalpha(Image.fromarray(opacity.numpy()))
     try:
         with written_atomically(path) as temporary:
             picture.save(temporary, quality=quality)
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: cannot be written ({error})") from None
+    except Exception as error:  # encoders raise nearly anything, as decoders do
+        raise ImageError(f"{path}: cannot be written ({one_line(error)})") from None

@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
-from PIL import Image, ImageOps
+from PIL import Image
 
-from .images import _to_srgb
+from .pictures import ImageError, decode, one_line, to_srgb, upright
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 SMALLEST = 64
@@ -182,30 +182,26 @@ def decode_all(
 
 def _decode_or_reason(short_side: int, item: Item) -> np.ndarray | str:
     try:
-        data = item.read()
-        return _decode(data, short_side) if data else "the file is empty"
-    except PhotosError:  # a damaged archive: not this photograph's fault
-        raise
-    except Image.UnidentifiedImageError:
-        return "not a picture in a format that Pillow reads"
-    except Exception as error:  # broken files make Pillow's decoders raise nearly anything
-        return f"cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
+        data = item.read()  # raises PhotosError of a damaged archive: not this photograph's fault
+        if not data:
+            return "the file is empty"
+        return decode(io.BytesIO(data), partial(_pixels, short_side))
+    except (ImageError, MemoryError, OSError) as error:
+        return one_line(error)
 
 
-def _decode(data: bytes, short_side: int) -> np.ndarray | str:
-    with Image.open(io.BytesIO(data)) as picture:
-        width, height = picture.size
-        if min(width, height) < SMALLEST:
-            return f"only {width} x {height} pixels; the least is {SMALLEST}"
-        # JPEG decoders can reduce by 2, 4 or 8 as they go. Twice the size we want leaves the
-        # last step to the better filter below. For other formats this does nothing.
-        picture.draft(None, (2 * short_side, 2 * short_side))
-        picture.load()
-        picture = ImageOps.exif_transpose(picture)
+def _pixels(short_side: int, picture: Image.Image) -> np.ndarray | str:
+    width, height = picture.size
+    if min(width, height) < SMALLEST:
+        return f"only {width} x {height} pixels; the least is {SMALLEST}"
+    # JPEG decoders can reduce by 2, 4 or 8 as they go. Twice the size we want leaves the
+    # last step to the better filter below. For other formats this does nothing.
+    picture.draft(None, (2 * short_side, 2 * short_side))
+    picture = upright(picture)
     # Colour profiles are applied to the reduced picture: the same result, much sooner.
     plain = picture.mode in ("RGB", "L", "CMYK")
-    picture = _reduce(picture if plain else _to_srgb(picture), short_side)
-    return np.asarray(_to_srgb(picture) if plain else picture)
+    picture = _reduce(picture if plain else to_srgb(picture), short_side)
+    return np.asarray(to_srgb(picture) if plain else picture)
 
 
 def _reduce(picture: Image.Image, short_side: int) -> Image.Image:

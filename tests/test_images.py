@@ -1,11 +1,18 @@
+import io
 import os
+import struct
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, features
 
 from perceptual_edu import ImageError, load_image, photo, save_image, to_pil
+from perceptual_edu.images import load_with_alpha
+from perceptual_edu.packing import pack_photos
+
+LOSSLESS = {"webp": {"lossless": True}}
 
 
 def picture(mode="RGB", size=(40, 30)):
@@ -54,6 +61,80 @@ def test_exif_orientation_is_applied(tmp_path):
     np.testing.assert_array_equal(load_image(tmp_path / "x.png").numpy(), expected(upright))
 
 
+def rational_of_another_type(jpeg):
+    """XResolution as a signed rational -1/1, which Pillow cannot write again."""
+    entry = struct.pack("<HHLL", 0x011A, 10, 1, 8 + 2 + 2 * 12 + 4)
+    turned = struct.pack("<HHLHH", 0x0112, 3, 1, 6, 0)
+    ifd = struct.pack("<H", 2) + turned + entry + struct.pack("<L", 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<L", 8) + ifd + struct.pack("<ll", -1, 1)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+def test_metadata_that_nobody_needs_rejects_no_picture(tmp_path):
+    file = io.BytesIO()
+    picture().save(file, "JPEG", quality=98)
+    (tmp_path / "x.jpg").write_bytes(rational_of_another_type(file.getvalue()))
+    image = load_image(tmp_path / "x.jpg")
+    upright = expected(picture().transpose(Image.Transpose.ROTATE_270))
+    assert np.abs(image.numpy() - upright).mean() < 3
+    packed = list(pack_photos_of(tmp_path, size=(120, 90)))
+    assert [record.error for record in packed] == [None]
+
+
+def pack_photos_of(folder, size):
+    file = io.BytesIO()
+    picture(size=size).save(file, "JPEG")
+    (folder / "in").mkdir()
+    (folder / "in" / "x.jpg").write_bytes(rational_of_another_type(file.getvalue()))
+    return pack_photos(folder / "in", folder / "x.photos")
+
+
+@pytest.mark.parametrize("orientation", range(9))
+def test_every_orientation_is_applied_in_every_format(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture().save(tmp_path / "x.png", exif=exif)
+    with Image.open(tmp_path / "x.png") as plain:
+        upright = ImageOps.exif_transpose(plain)
+    for suffix, mode in product(("png", "tif", "webp"), ("RGB", "L")):
+        path = tmp_path / f"x.{suffix}"
+        picture(mode).save(path, exif=exif, **LOSSLESS.get(suffix, {}))
+        np.testing.assert_array_equal(load_image(path), expected(upright.convert(mode)))
+
+
+@pytest.mark.parametrize("value", ["6", (6, 6), b"6", 77, -1])
+def test_a_senseless_orientation_is_none(tmp_path, value, monkeypatch):
+    picture().save(tmp_path / "x.png")
+    monkeypatch.setattr(Image.Exif, "get", lambda *_: value)
+    np.testing.assert_array_equal(load_image(tmp_path / "x.png").numpy(), expected(picture()))
+
+
+def test_damaged_exif_is_ignored(tmp_path):
+    for exif in (b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"nonsense" * 9):
+        picture().save(tmp_path / "x.png", exif=exif)
+        np.testing.assert_array_equal(load_image(tmp_path / "x.png").numpy(), expected(picture()))
+
+
+def test_a_png_may_carry_much_text_and_a_large_profile(tmp_path):
+    text = PngImagePlugin.PngInfo()
+    text.add_text("comment", "words " * 1_000_000, zip=True)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = (len(srgb) + 3_000_000).to_bytes(4, "big") + srgb[4:] + bytes(3_000_000)
+    picture().save(tmp_path / "x.png", pnginfo=text, icc_profile=profile)
+    difference = load_image(tmp_path / "x.png").numpy() - expected(picture())
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize(("top", "value", "wanted"), [(1.0, 0.5, 128), (255.0, 64.0, 64)])
+def test_floats_are_0_to_1_or_0_to_255(tmp_path, top, value, wanted):
+    values = np.full((10, 20), value, np.float32)
+    values[0, :3] = (0, top, np.nan)
+    Image.fromarray(values).save(tmp_path / "x.tif")
+    image = load_image(tmp_path / "x.tif")
+    assert image[0, :, 5, 5].tolist() == [wanted] * 3
+    assert image[0, 0, 0, :3].tolist() == [0, 255, 0]
+
+
 def test_palette_with_transparency_and_alpha_are_laid_over_white(tmp_path):
     clear = Image.new("RGBA", (8, 6), (255, 0, 0, 0))
     clear.paste((0, 0, 255, 255), (0, 0, 4, 6))
@@ -93,6 +174,92 @@ def test_an_embedded_profile_is_converted_to_srgb(tmp_path):
     red, green, _ = load_image(tmp_path / "x.png")[0, :, 1, 1].tolist()
     assert red < 5
     assert green == pytest.approx(200, abs=5)
+
+
+def test_a_profile_means_the_same_in_every_mode(tmp_path):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    plain = Image.new("RGB", (4, 4), (200, 60, 40))
+    plain.save(tmp_path / "RGB.png", icc_profile=profile)
+    wanted = load_image(tmp_path / "RGB.png")
+    assert (wanted[0, :, 0, 0] - torch.tensor([200, 60, 40])).abs().max() > 20
+    modes = {
+        "RGBA": plain.convert("RGBA"),
+        "P": plain.quantize(4),
+        "P-clear": plain.convert("RGBA").quantize(4),
+        "YCbCr": plain.convert("YCbCr"),
+    }
+    for mode, same in modes.items():
+        path = tmp_path / f"{mode}.{'tif' if mode == 'YCbCr' else 'png'}"
+        same.save(path, icc_profile=profile)
+        for image in (load_image(path), load_with_alpha(path)[0]):
+            assert (image - wanted).abs().max() <= 2, mode
+    plain.putalpha(128)
+    plain.save(tmp_path / "half.png", icc_profile=profile)
+    image, alpha = load_with_alpha(tmp_path / "half.png")
+    assert torch.equal(image, wanted)
+    assert (alpha == 128).all()
+    assert (load_image(tmp_path / "half.png") - (wanted * 128 + 255 * 127) / 255).abs().max() <= 1
+
+
+def test_grey_pictures_with_a_profile_agree_too(tmp_path):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for profile in (srgb, grey_profile(gamma=1.0)):
+        images = []
+        for mode in ("L", "LA", "I;16"):
+            grey = Image.new("L", (4, 4), 100).convert("L" if mode == "I;16" else mode)
+            if mode == "I;16":
+                grey = Image.fromarray(np.full((4, 4), 100 * 257, np.uint16))
+            grey.save(tmp_path / "x.png", icc_profile=profile)
+            images.append(load_image(tmp_path / "x.png"))
+        assert (images[0] - (100 if profile is srgb else 168)).abs().max() <= 2
+        assert torch.equal(images[0], images[1])
+        assert torch.equal(images[0], images[2])
+
+
+def grey_profile(gamma):
+    """A minimal ICC profile of grey values with a gamma: white point and curve."""
+    white = b"XYZ \0\0\0\0" + struct.pack(">3l", 63190, 65536, 54061)
+    curve = b"curv\0\0\0\0" + struct.pack(">LH", 1, round(256 * gamma)) + b"\0\0"
+    tags = struct.pack(">L4sLL4sLL", 2, b"wtpt", 156, 20, b"kTRC", 176, len(curve))
+    head = struct.pack(">L4sL4s4s4s", 176 + len(curve), b"", 0x02100000, b"mntr", b"GRAY", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3l", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + tags + white + curve
+
+
+def test_lab_is_understood(tmp_path):
+    lab = ImageCms.profileToProfile(
+        Image.new("RGB", (4, 4), (200, 60, 40)),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.createProfile("LAB"),
+        outputMode="LAB",
+    )
+    lab.save(tmp_path / "x.tif")
+    found = load_image(tmp_path / "x.tif")[0, :, 1, 1]
+    assert (found - torch.tensor([200, 60, 40])).abs().max() <= 3
+
+
+def test_hidden_pixels_take_the_colour_of_the_nearest_seen(tmp_path):
+    clear = Image.new("RGBA", (9, 6), (0, 0, 0, 0))
+    clear.paste((255, 200, 0, 255), (0, 0, 3, 6))
+    clear.paste((9, 8, 7, 128), (6, 0, 9, 6))
+    clear.save(tmp_path / "x.png")
+    image, alpha = load_with_alpha(tmp_path / "x.png")
+    assert image[0, :, 2].T.unique(dim=0).tolist() == [[9, 8, 7], [255, 200, 0]]
+    assert image[0, :, 2, 3].tolist() == [255, 200, 0]
+    assert alpha[0, 0, 2].tolist() == [255] * 3 + [0] * 3 + [128] * 3
+    Image.new("RGBA", (9, 6)).save(tmp_path / "nothing.png")
+    assert load_with_alpha(tmp_path / "nothing.png")[0].min() == 255
+    Image.new("RGBA", (9, 6), (1, 2, 3, 255)).save(tmp_path / "opaque.png")
+    assert load_with_alpha(tmp_path / "opaque.png")[1] is None
+
+
+def test_the_hidden_level_of_sixteen_bits_is_hidden(tmp_path):
+    grey = np.full((6, 8), 30_000, np.uint16)
+    grey[:, 4:] = 500
+    Image.fromarray(grey).save(tmp_path / "x.png", transparency=500)
+    image = load_image(tmp_path / "x.png")
+    assert image[0, 0, 0].tolist() == [117] * 4 + [255] * 4
 
 
 def test_a_broken_profile_is_ignored(tmp_path):
@@ -178,6 +345,28 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_impossible_names_are_refused(tmp_path, name):
     with pytest.raises(ImageError, match="x"):
         save_image(torch.zeros(1, 3, 4, 4), tmp_path / name)
+
+
+def test_formats_that_cannot_hold_the_picture_are_named(tmp_path):
+    image, alpha = torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
+    for suffix in ("jpg", "gif", "ppm", "bmp"):
+        with pytest.raises(ImageError, match="does not hold transparency"):
+            save_image(image, tmp_path / f"x.{suffix}", alpha=alpha)
+    for suffix in ("ico", "msp", "pdf", "hdf", "icns"):
+        with pytest.raises(ImageError, match="photographs are not written as"):
+            save_image(image, tmp_path / f"x.{suffix}")
+    with pytest.raises(ImageError, match="would be 16384 x 1 pixels, WEBP holds 16,383"):
+        save_image(torch.zeros(1, 3, 1, 16384), tmp_path / "x.webp")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "avif"])
+def test_transparency_comes_back(tmp_path, suffix):
+    if suffix == "avif" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    alpha = torch.linspace(0, 255, 32).round().expand(1, 1, 32, 32)
+    save_image(torch.full((1, 3, 32, 32), 100.0), tmp_path / f"x.{suffix}", alpha=alpha)
+    assert (load_with_alpha(tmp_path / f"x.{suffix}")[1] - alpha).abs().max() <= 6
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (1, 1, 4, 4), (2, 3, 4, 4)])
