@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from . import assets
 from .images import ImageError, check_output
+from .pictures import one_line
 
 # Formats that photographs come in and that Pillow writes well; others become .jpg.
 _KEPT = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -50,10 +51,10 @@ def _all(sources: list[Path], results: list[Path], work: Callable[[Path, Path], 
         for source, result in bar:
             try:
                 work(source, result)
-            except (ImageError, ValueError, OSError) as error:
+            except Exception as error:  # whatever it is, the next picture may be a good one
                 failed += 1
                 name = "" if str(source) in str(error) else f"{source}: "
-                bar.write(f"skipped {name}{error}", file=bar.fp)
+                bar.write(f"skipped {name}{one_line(error)}", file=bar.fp)
     return failed
 
 

@@ -11,7 +11,7 @@ import typer
 from . import assets
 from .cli_files import for_each, is_picture_name, sources_and_results
 from .export import export_onnx
-from .images import load_image, save_image
+from .images import check_output, holds_transparency, load_image, load_with_alpha, save_image
 from .networks import NetworkError, StyleNet, load_network, read_card
 from .scale import device
 from .stylize import stylize
@@ -31,9 +31,10 @@ def stylize_command(
 ) -> None:
     """Paint photographs in the style of a trained network, in one forward pass each.
 
-    Existing results are overwritten, photographs never. Several pictures go to a folder, made if
-    need be, under their own names (.jpg if they cannot keep their format; NAME-2 if taken). Those
-    that cannot be read are named and skipped; the exit code is then 1.
+    Transparency is kept where the format has it, and laid over white elsewhere. Existing results
+    are overwritten, photographs never. Several pictures go to a folder, made if need be, under
+    their own names (.jpg if they cannot keep their format; NAME-2 if taken). Those that cannot be
+    read are named and skipped; the exit code is then 1.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"--strength is {strength:g}; wanted is a number from 0 to 1")
@@ -42,10 +43,14 @@ def stylize_command(
 
     def paint(source: Path, result: Path) -> str:
         began = time.perf_counter()
-        image = load_image(source, long_side=size)
+        if holds_transparency(result):
+            image, alpha = load_with_alpha(source, long_side=size)
+        else:
+            image, alpha = load_image(source, long_side=size), None
+        height, width = image.shape[2:]
+        check_output(result, size=(width, height))
         painted = stylize(network, image, strength=strength, keep_colors=keep_colors)
-        save_image(painted, result)
-        height, width = painted.shape[2:]
+        save_image(painted, result, alpha=alpha)
         return f"{result}: {width} x {height}, {time.perf_counter() - began:.1f} s"
 
     for_each(sources, results, out, paint)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from . import assets
 from .cli_files import for_each, is_picture_name, sources_and_results
 from .files import written_atomically
-from .images import ImageError, bicubic, load_with_alpha, save_image
+from .images import bicubic, check_output, load_with_alpha, save_image
 from .loss_network import LossNetwork
 from .networks import FACTORS, NetworkError, StyleNet, load_network
 from .scale import device
@@ -39,6 +39,9 @@ def upscale_command(
     model: Annotated[
         str, typer.Option(help="feature (looks sharper), pixel (higher PSNR), or a file.")
     ] = "feature",
+    keep_colors: Annotated[
+        bool, typer.Option(help="Keep the picture's colours; greys stay grey, white stays white.")
+    ] = True,
     match_histogram: Histogram = False,
 ) -> None:
     """Enlarge pictures 4 or 8 times, in tiles, so that large ones need little memory.
@@ -53,10 +56,9 @@ def upscale_command(
     def enlarge(source: Path, result: Path) -> str:
         began = time.perf_counter()
         image, alpha = load_with_alpha(source)
-        if alpha is not None and result.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
-            raise ImageError(f"{source}: has transparency, {result.name} cannot; try .png")
-        large = upscale(network, image, histogram=match_histogram)
-        height, width = large.shape[2:]
+        height, width = (factor * side for side in image.shape[2:])
+        check_output(result, size=(width, height), transparent=alpha is not None)
+        large = upscale(network, image, keep_colors=keep_colors, histogram=match_histogram)
         if alpha is not None:
             alpha = bicubic(alpha, height, width)
         save_image(large, result, alpha=alpha)

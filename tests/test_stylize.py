@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from perceptual_edu import assets, load_image, photo, save_image
+from perceptual_edu import assets, cli_stylize, load_image, photo, save_image
 from perceptual_edu.export import export_onnx
 from perceptual_edu.networks import StyleNet, save_network
 from perceptual_edu.stylize import MARGIN, stylize
@@ -267,6 +267,27 @@ def test_a_photograph_becomes_the_picture_asked_for(run, tmp_path, landscape):
     assert not torch.equal(load_image("kept.png"), load_image("in.png"))
 
 
+def test_transparency_is_kept_and_what_is_hidden_changes_nothing(run, landscape):
+    save_image(landscape, "in.png")
+    clear = Image.open("in.png").convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").point(lambda v: v * (v > 99)).resize(clear.size, 0))
+    clear.save("clear.png")
+    hidden = Image.new("RGBA", clear.size, (0, 255, 0, 0))
+    Image.composite(clear, hidden, clear.getchannel("A").point(lambda v: 255 * (v > 0))).save(
+        "other.png"
+    )
+    names = ("clear.png", "other.png")
+    for more in ((), ("--size", 64)):
+        assert run("stylize", *names, *STYLE, "-o", "out", *more)[0] == 0
+        first, second = (Image.open(f"out/{name}") for name in names)
+        assert first.mode == "RGBA"
+        assert first.tobytes() == second.tobytes()
+        if not more:
+            assert first.getchannel("A").tobytes() == clear.getchannel("A").tobytes()
+    assert run("stylize", "clear.png", *STYLE, "-o", "white.jpg", "--strength", 0)[0] == 0
+    assert load_image("white.jpg")[0, :, 5, 50].min() > 250  # laid over white, as there is no alpha
+
+
 def test_folders_patterns_and_names_go_to_a_folder(run, tmp_path, landscape):
     for name in ("a/one.PNG", "a/two.gif", "a/.hidden.png", "b/one.png", "b/c/three.webp"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -300,6 +321,21 @@ def test_pictures_that_cannot_be_painted_are_named_and_the_others_written(run, t
     assert "skipped in/thin.png: a picture of 50 x 3 pixels is too small" in errors
     assert "skipped gone.png: no such file" in errors
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
+def test_whatever_a_picture_raises_the_next_one_is_painted(run, landscape, monkeypatch):
+    for name in ("a.png", "b.png"):
+        save_image(landscape, name)
+    paint = cli_stylize.stylize
+
+    def fails_first(*arguments, **options):
+        monkeypatch.setattr(cli_stylize, "stylize", paint)
+        raise RuntimeError("several\nlines")
+
+    monkeypatch.setattr(cli_stylize, "stylize", fails_first)
+    code, out, errors = run("stylize", "a.png", "b.png", *STYLE, "-o", "out")
+    assert (code, out) == (1, "out: 1 of 2 pictures\n")
+    assert "skipped a.png: several lines" in errors
 
 
 def _foreign(path):

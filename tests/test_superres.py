@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from perceptual_edu import LossNetwork, benchmarks, load_image, photo, save_image
+from perceptual_edu import LossNetwork, benchmarks, cli_upscale, load_image, photo, save_image
 from perceptual_edu.benchmarks import differing, fingerprint, sr_benchmarks
+from perceptual_edu.cli_upscale import upscaler
 from perceptual_edu.images import bicubic
 from perceptual_edu.networks import SRCNN, StyleNet, SuperResolutionNet, load_network, save_network
 from perceptual_edu.packing import PhotosError
@@ -176,6 +177,36 @@ def test_matching_gives_the_histogram_of_the_input(landscape):
         assert (a - b).abs().max() < 4
 
 
+def page(side=64):
+    """White, with lines of several widths and a block: (1, 3, side, side)."""
+    low = torch.full((1, 3, side, side), 255.0)
+    for x, width in ((8, 2), (20, 3), (40, 5)):
+        low[:, :, 10:50, x : x + width] = 0
+    return low
+
+
+def test_matching_keeps_the_levels_of_a_page():
+    low = page()
+    torch.manual_seed(0)
+    large = bicubic(low, 256, 256) * (245 / 255) + 4 + torch.randn(1, 3, 256, 256)
+    matched = match_histogram(large, low)
+    truth = low.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    for level in (0, 255):
+        inside = torch.nn.functional.max_pool2d((truth != level).float(), 13, 1, 6) == 0
+        assert inside.any()
+        assert (matched[inside] == level).float().mean() > 0.995
+        assert (matched[inside] - level).abs().max() <= 5
+
+
+def test_matching_keeps_levels_that_lie_far_apart():
+    levels = torch.tensor([10.0, 60.0, 61.0, 200.0])
+    low = levels.repeat_interleave(16).expand(1, 3, 40, 64)
+    large = bicubic(low, 160, 256) * 0.9 + 12
+    matched = match_histogram(large, low)
+    for i, level in enumerate(levels):
+        assert (matched[..., 64 * i + 28 : 64 * i + 36] - level).abs().max() <= 1
+
+
 def test_the_perceptual_distance_orders_sharp_before_blurred(landscape):
     phi = LossNetwork()
     blurred = bicubic(degrade(landscape, 8), 192, 192)
@@ -279,6 +310,44 @@ def test_upscaling_leaves_the_network_in_its_mode_and_matches_histograms(landsca
     matched = upscale(network, low, histogram=True)
     assert abs(matched.float().mean() - low.mean()) < 1
     assert not torch.equal(plain, matched)
+
+
+@pytest.mark.parametrize("grey", [0, 90, 255])
+@pytest.mark.parametrize("factor", [4, 8])
+def test_flat_greys_and_white_stay_with_kept_colours(grey, factor):
+    low = torch.full((1, 3, 24, 31), float(grey))
+    network = upscaler("feature", factor)
+    assert (upscale(network, low).float() - grey).abs().max() > (0 if grey == 90 else 1)
+    assert (upscale(network, low, keep_colors=True).float() - grey).abs().max() == 0
+
+
+def test_a_grey_picture_stays_grey_with_kept_colours(landscape):
+    low = degrade(landscape, 4).mean(1, keepdim=True).round().expand(-1, 3, -1, -1)
+    network = upscaler("feature", 4)
+    tints = [
+        (y.amax(1).int() - y.amin(1).int()).max()
+        for y in (upscale(network, low, keep_colors=keep) for keep in (False, True))
+    ]
+    assert tints[0] >= 3
+    assert tints[1] == 0
+
+
+def test_kept_colours_bring_the_feature_network_nearer_to_the_original(landscape):
+    low, network = degrade(landscape, 4), upscaler("feature", 4)
+    plain, kept = (upscale(network, low, keep_colors=keep) for keep in (False, True))
+    assert psnr_y(kept, landscape, shave=4) > psnr_y(plain, landscape, shave=4) + 0.05
+    again = bicubic(kept, *low.shape[2:])
+    assert (again - low).abs().mean() < (bicubic(plain, *low.shape[2:]) - low).abs().mean() / 2
+
+
+def test_kept_colours_in_tiles_are_those_of_the_whole_picture():
+    network = random_network(width=6)
+    low = (255 * torch.rand(1, 3, 75, 50)).round()
+    whole, tiled = (
+        upscale(network, low, keep_colors=True, dtype=torch.float32, tile=tile).int()
+        for tile in (1000, 20)
+    )
+    assert (whole - tiled).abs().max() <= 1
 
 
 # ---------------------------------------------------------------- training
@@ -505,11 +574,66 @@ def test_a_mistake_gets_one_line(run, tmp_path, arguments, words):
     assert not Path("out.png").exists()
 
 
+def disc(hidden, seen=(255, 255, 255), side=40):
+    """A disc with a hard edge; what is around it cannot be seen."""
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    inside = x**2 + y**2 < (side / 3) ** 2
+    rgb = np.where(inside[..., None], seen, hidden)
+    return Image.fromarray(np.dstack([rgb, 255 * inside]).astype(np.uint8))
+
+
+def over(picture, background):
+    return np.asarray(
+        Image.alpha_composite(Image.new("RGBA", picture.size, background), picture.convert("RGBA"))
+    ).astype(int)[..., :3]
+
+
+@pytest.mark.parametrize("model", [(), ("--model", "pixel")])
+def test_what_is_hidden_does_not_bleed_into_what_is_seen(run, model):
+    disc((0, 0, 0)).save("dark.png")
+    disc((255, 0, 0)).save("red.png")
+    disc((0, 0, 0)).convert("LA").save("la.png")
+    disc((0, 0, 0)).quantize(method=Image.Quantize.FASTOCTREE).save("palette.png")
+    names = ("dark.png", "red.png", "la.png", "palette.png")
+    code, _, errors = run("upscale", *names, *model, "-o", "out")
+    assert code == 0, errors
+    for name in names:
+        with Image.open(f"out/{name}") as large:
+            assert over(large, "white").min() >= 254  # was 135: a dark rim
+            assert large.getextrema()[3] == (0, 255)
+    assert Path("out/dark.png").read_bytes() == Path("out/red.png").read_bytes()
+
+
+def test_pictures_that_are_opaque_in_spite_of_an_alpha_channel_go_anywhere(run):
+    Image.new("RGBA", (20, 20), (200, 60, 40, 255)).save("opaque.png")
+    for name in ("out.jpg", "out.gif", "out.ppm", "out.bmp", "out.png"):
+        assert run("upscale", "opaque.png", "--model", "pixel", "-o", name)[0] == 0
+        assert abs(read(name)[1].max() - 200) < 10 or name == "out.gif"
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.gif", "out.ppm", "out.bmp"])
+def test_formats_without_transparency_are_named_before_the_work(run, name, monkeypatch):
+    monkeypatch.setattr(cli_upscale, "upscale", lambda *_, **__: pytest.fail("computed"))
+    disc((0, 0, 0)).save("clear.png")
+    code, _, errors = run("upscale", "clear.png", *MODEL, "-o", name)
+    assert (code, errors.count("does not hold transparency; try .png")) == (1, 1)
+
+
+def test_pictures_too_large_for_a_format_are_refused_before_the_work(run, monkeypatch):
+    monkeypatch.setattr(cli_upscale, "upscale", lambda *_, **__: pytest.fail("computed"))
+    Image.new("RGB", (4096, 9)).save("long.png")
+    code, _, errors = run("upscale", "long.png", *MODEL, "-o", "out.webp")
+    assert code == 1
+    assert "out.webp: would be 16384 x 36 pixels, WEBP holds 16,383; try .png" in errors
+    code, _, errors = run("upscale", "long.png", *MODEL, "-o", "out.ico")
+    assert "out.ico: photographs are not written as ICO; try .png or .jpg" in errors
+
+
 def test_transparency_is_not_lost_silently(run):
     Image.new("RGBA", (20, 20)).save("clear.png")
     code, _, errors = run("upscale", "clear.png", *MODEL, "-o", "out.jpg")
     assert code == 1
-    assert "clear.png: has transparency, out.jpg cannot; try .png" in errors
+    assert "out.jpg: JPEG does not hold transparency; try .png" in errors
 
 
 def test_score_prints_and_writes_the_table(run, tmp_path, landscape):
