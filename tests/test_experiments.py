@@ -121,3 +121,14 @@ def test_super_resolution_scores_only_networks_that_it_has_not_scored(run, tmp_p
     assert best["pixel"] > best["bicubic"]
     monkeypatch.setattr("perceptual_edu.scoring.score_pictures", None)
     assert run("super_resolution", tmp_path / "sets")["tables"] == first
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif", "gif", "bmp", "ppm"])
+def test_damaged_pictures_are_read_or_refused_in_one_line(suffix):
+    fuzz_pictures = script("fuzz_pictures")
+    if suffix not in fuzz_pictures.formats():
+        pytest.skip(f"this Pillow does not write {suffix}")
+    counts, faults = fuzz_pictures.fuzz(suffix, files=60, seed=1)
+    assert faults == []
+    assert counts["read"] + counts["refused"] == 60
+    assert counts["refused"] > 0
