@@ -42,8 +42,8 @@ from perceptual_edu import (
     style,
 )
 from perceptual_edu.assets import data_folder, file_or_bundled
-from perceptual_edu.results import make_report, read_report, write_report
-from perceptual_edu.scoring import picture_files
+from perceptual_edu.evaluation import make_report, read_report, write_report
+from perceptual_edu.evaluation.super_resolution import picture_files
 
 SETTINGS = {
     "objective": "equation 5, with the weights and the style picture that the network's card names",

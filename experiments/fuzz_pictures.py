@@ -19,8 +19,8 @@ from pathlib import Path
 from PIL import Image, ImageCms, features
 
 from perceptual_edu import ImageError, assets
+from perceptual_edu.evaluation.reports import make_report, write_report
 from perceptual_edu.images import load_with_alpha
-from perceptual_edu.results import make_report, write_report
 
 FORMATS = {  # suffix -> how Pillow writes it
     "jpg": {},

@@ -27,8 +27,8 @@ from perceptual_edu import (
     photo,
     style,
 )
-from perceptual_edu.optimize import scipy_lbfgsb
-from perceptual_edu.results import make_report, write_report
+from perceptual_edu.evaluation import make_report, write_report
+from perceptual_edu.lbfgs import scipy_lbfgsb
 
 RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
 SETTINGS = {"size": 256, "style_size": 512, "content": 1.0, "style": 5.0, "tv": 1e-6}

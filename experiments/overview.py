@@ -21,8 +21,8 @@ from perceptual_edu import (
     style,
     to_pil,
 )
+from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.files import written_atomically
-from perceptual_edu.results import make_report, write_report
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "images" / "overview.jpg"

@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from perceptual_edu import PhotoBank, StyleRecipe, device, photos, train
 from perceptual_edu.assets import data_folder
-from perceptual_edu.results import make_report, write_report
+from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.scale import scale
 
 # Part of an operator's name -> kind of work; the first that fits counts.

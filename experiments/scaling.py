@@ -33,9 +33,9 @@ from perceptual_edu import (
     train,
 )
 from perceptual_edu.assets import data_folder
-from perceptual_edu.bench import seconds_of
-from perceptual_edu.results import make_report, write_report
-from perceptual_edu.scale import autocast
+from perceptual_edu.devices import autocast
+from perceptual_edu.evaluation import make_report, write_report
+from perceptual_edu.evaluation.timing import seconds_of
 
 SIDES = scale(smoke=(32, 64), laptop=(64, 128, 256, 512, 1024), gpu=(64, 128, 256, 512, 1024, 2048))
 TRAINED = SIDES[:-1] if len(SIDES) > 2 else SIDES

@@ -29,7 +29,7 @@ from perceptual_edu import (
     stylize,
 )
 from perceptual_edu.assets import data_folder
-from perceptual_edu.results import make_report, write_report
+from perceptual_edu.evaluation import make_report, write_report
 
 SIZE, STYLE_SIZE = 512, 384
 

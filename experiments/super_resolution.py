@@ -19,12 +19,18 @@ from pathlib import Path
 from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, assets, device, fast_dtype, load_network
-from perceptual_edu.benchmarks import SETS, differing
+from perceptual_edu.datasets import PAPER_BLUR
+from perceptual_edu.datasets.sr_benchmarks import SETS, differing
+from perceptual_edu.devices import hardware
+from perceptual_edu.evaluation import (
+    JUDGES,
+    make_report,
+    mean_scores,
+    read_report,
+    score_pictures,
+    write_report,
+)
 from perceptual_edu.networks import FACTORS
-from perceptual_edu.results import make_report, read_report, write_report
-from perceptual_edu.scale import hardware
-from perceptual_edu.scoring import mean_scores, score_pictures
-from perceptual_edu.superres import JUDGES, PAPER_BLUR
 
 
 def main() -> None:

@@ -34,8 +34,9 @@ from perceptual_edu import (
     stylize,
 )
 from perceptual_edu.assets import data_folder
-from perceptual_edu.bench import plain_objective, plainly, seconds_of, value_and_gradient
-from perceptual_edu.results import make_report, write_report
+from perceptual_edu.evaluation import make_report, write_report
+from perceptual_edu.evaluation.plain import plain_objective, plainly
+from perceptual_edu.evaluation.timing import seconds_of, value_and_gradient
 
 SIZES = scale(smoke=(64,), laptop=(256, 512, 1024), gpu=(256, 512, 1024))
 ITERATIONS = scale(smoke=(3,), laptop=(100, 50, 16), gpu=(500, 500, 500))

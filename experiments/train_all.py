@@ -28,8 +28,8 @@ from tqdm import tqdm
 from perceptual_edu import assets
 from perceptual_edu.assets import photo
 from perceptual_edu.images import load_image, save_image
+from perceptual_edu.inference import stylize
 from perceptual_edu.networks import StyleNet, load_network, read_card
-from perceptual_edu.stylize import stylize
 from perceptual_edu.training import StyleRecipe, train
 
 STYLES = {

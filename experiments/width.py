@@ -27,7 +27,7 @@ from perceptual_edu import (
     photos,
 )
 from perceptual_edu.assets import data_folder
-from perceptual_edu.results import make_report, write_report
+from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.scale import scale
 from perceptual_edu.training import train
 

@@ -6,8 +6,13 @@ A photograph becomes a tensor (:mod:`~perceptual_edu.images`), phi, a VGG-16, tu
 (:mod:`~perceptual_edu.optimize`) or the weights of a network (:mod:`~perceptual_edu.training`).
 """
 
-from .assets import AssetError, checkpoint, checkpoints, photo, photos, style, styles, vgg16_weights
-from .images import ImageError, load_image, save_image, to_pil
+from .assets import AssetError, checkpoint, checkpoints, photo, photos, style, styles
+from .datasets import PhotoBank, PhotosError, degrade, pack_photos
+from .devices import device, fast_dtype
+from .evaluation import SuperResolutionError, psnr_y, ssim_y
+from .images import load_image, save_image, to_pil
+from .inference import stylize, upscale
+from .lbfgs import Step
 from .loss_network import LAYERS, LossNetwork
 from .losses import (
     CONTENT_LAYER,
@@ -29,12 +34,9 @@ from .networks import (
     read_card,
     save_network,
 )
-from .optimize import Step, gatys, invert_features, noise_like, optimize_image, reconstruct_style
-from .packing import PhotosError, pack_photos
-from .photobank import PhotoBank
-from .scale import device, fast_dtype, provenance, scale
-from .stylize import stylize
-from .superres import SuperResolutionError, degrade, psnr_y, ssim_y
+from .optimize import gatys, invert_features, noise_like, optimize_image, reconstruct_style
+from .pictures import ImageError
+from .scale import provenance, scale
 from .training import (
     StyleRecipe,
     SuperResolutionRecipe,
@@ -43,7 +45,7 @@ from .training import (
     TrainingStep,
     train,
 )
-from .upscale import upscale
+from .vgg_weights import vgg16_weights
 
 BEHAVIOUR = 1
 """Raised when the library's results change, so that the book's notebooks are run again."""

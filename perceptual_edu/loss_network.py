@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .assets import read_vgg16, vgg16_weights
+from .vgg_weights import read_vgg16, vgg16_weights
 
 # The convolutions of each block; a 2x2 max-pooling stands between two blocks.
 _BLOCKS = (
@@ -42,7 +42,7 @@ class LossNetwork(nn.Module):
     Parameters
     ----------
     weights
-        A safetensors file as :func:`perceptual_edu.assets.vgg16_weights` returns it (default).
+        A safetensors file as :func:`perceptual_edu.vgg_weights.vgg16_weights` returns it (default).
     dtype
         Number format of weights and features. bfloat16 is several times faster on hardware that
         multiplies it natively, with a relative error of the features of about 1 %.

@@ -7,6 +7,7 @@ difference is a documented switch.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -295,3 +296,6 @@ class PerceptualLoss:
             raise ValueError("the content target is missing: call set_content(image) first")
         if self.style.keys() - self._grams.keys():
             raise ValueError("the style target is missing: call set_style(image) first")
+
+
+TERMS = tuple(field.name for field in dataclasses.fields(LossTerms))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from perceptual_edu import AssetError, assets, photo, photos, style, styles, vgg16_weights
+from perceptual_edu import AssetError, photo, photos, style, styles, vgg16_weights, vgg_weights
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +28,13 @@ def offline(monkeypatch):
     def no_network():
         raise OSError("network is unreachable")
 
-    monkeypatch.setattr(assets, "_download_from_torchvision", no_network)
-    monkeypatch.setattr(assets, "_extract_from_wheel", no_network)
+    monkeypatch.setattr(vgg_weights, "_download_from_torchvision", no_network)
+    monkeypatch.setattr(vgg_weights, "_extract_from_wheel", no_network)
 
 
 def torchvision_file(state, path, *, rgb=True):
     renamed = {}
-    for name, index in zip(assets._VGG16_CONVS, assets._TORCHVISION_INDICES, strict=True):
+    for name, index in zip(vgg_weights._VGG16_CONVS, vgg_weights._TORCHVISION_INDICES, strict=True):
         renamed[f"features.{index}.weight"] = state[f"{name}.weight"]
         renamed[f"features.{index}.bias"] = state[f"{name}.bias"]
     if rgb:
@@ -43,7 +43,7 @@ def torchvision_file(state, path, *, rgb=True):
 
 
 def test_the_weights_are_the_published_ones(good):
-    state = assets.read_vgg16(good)
+    state = vgg_weights.read_vgg16(good)
     torch.testing.assert_close(
         state["conv1_1.bias"][:2], torch.tensor([0.73429835, 0.09340367]), rtol=1e-7, atol=0
     )
@@ -71,7 +71,7 @@ def test_a_torchvision_file_is_converted(good, empty_cache, monkeypatch, tmp_pat
     monkeypatch.setenv("PERCEPTUAL_EDU_VGG16", str(tmp_path / "vgg16.pth"))
     path = vgg16_weights()
     assert path.parent == empty_cache
-    assert assets.fingerprints(load_file(path)) == assets.fingerprints(load_file(good))
+    assert vgg_weights.fingerprints(load_file(path)) == vgg_weights.fingerprints(load_file(good))
 
 
 def test_one_flipped_bit_is_noticed(good, empty_cache, monkeypatch, tmp_path):
@@ -120,21 +120,21 @@ def test_a_chosen_file_that_is_missing_is_named(empty_cache, monkeypatch, tmp_pa
 
 def test_a_damaged_cache_is_fetched_again(good, empty_cache, monkeypatch):
     state = load_file(good)
-    monkeypatch.setattr(assets, "_download_from_torchvision", lambda: state)
+    monkeypatch.setattr(vgg_weights, "_download_from_torchvision", lambda: state)
     path = vgg16_weights()
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     assert vgg16_weights() == path
-    assert assets.fingerprints(load_file(path)) == assets.fingerprints(state)
+    assert vgg_weights.fingerprints(load_file(path)) == vgg_weights.fingerprints(state)
 
 
 def test_the_second_source_is_tried_when_the_first_is_wrong(good, empty_cache, monkeypatch):
     state = load_file(good)
     wrong = state | {"conv3_1.bias": state["conv3_1.bias"] + 1}
-    monkeypatch.setattr(assets, "_download_from_torchvision", lambda: wrong)
-    monkeypatch.setattr(assets, "_extract_from_wheel", lambda: state)
-    assets.read_vgg16(vgg16_weights())
+    monkeypatch.setattr(vgg_weights, "_download_from_torchvision", lambda: wrong)
+    monkeypatch.setattr(vgg_weights, "_extract_from_wheel", lambda: state)
+    vgg_weights.read_vgg16(vgg16_weights())
 
 
 def test_without_network_and_cache_the_message_lists_what_was_tried(empty_cache, offline):
@@ -160,13 +160,13 @@ def test_first_use_by_four_processes_at_once_is_safe(good, empty_cache):
     program = (
         "import sys, time\n"
         "from safetensors.torch import load_file\n"
-        "from perceptual_edu import assets\n"
+        "from perceptual_edu import vgg_weights\n"
         "def slow():\n"
         "    print('fetched', flush=True)\n"
         "    time.sleep(1)\n"
         "    return load_file(sys.argv[1])\n"
-        "assets._download_from_torchvision = slow\n"
-        "assets.read_vgg16(assets.vgg16_weights())\n"
+        "vgg_weights._download_from_torchvision = slow\n"
+        "vgg_weights.read_vgg16(vgg_weights.vgg16_weights())\n"
     )
     command = [sys.executable, "-c", program, str(good)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]

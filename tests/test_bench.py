@@ -1,14 +1,11 @@
 import pytest
 
-from perceptual_edu import STYLE_LAYERS, PerceptualLoss, cli_bench, noise_like
-from perceptual_edu.bench import (
-    bench_train,
-    bench_train_sr,
-    bench_upscale,
-    fallen,
-    plain_objective,
-)
-from perceptual_edu.results import read_report, write_report
+from perceptual_edu import STYLE_LAYERS, PerceptualLoss, noise_like
+from perceptual_edu.cli import bench as cli_bench
+from perceptual_edu.evaluation import read_report, write_report
+from perceptual_edu.evaluation.plain import plain_objective
+from perceptual_edu.evaluation.speed import bench_train, bench_train_sr, bench_upscale
+from perceptual_edu.evaluation.timing import fallen
 
 
 def test_the_plain_objective_is_the_same_objective(phi, photograph, painting):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -49,12 +50,15 @@ def test_the_picture_opens_as_rgb(path):
 
 
 def test_the_procedural_styles_are_drawn_by_their_script(tmp_path):
-    script = data_folder() / "styles" / "draw.py"
-    copy = tmp_path / "draw.py"
+    script = Path(__file__).parents[1] / "experiments" / "draw_styles.py"
+    copy = tmp_path / "experiments" / "draw_styles.py"
+    drawings = tmp_path / "data" / "styles"
+    copy.parent.mkdir()
+    drawings.mkdir(parents=True)
     copy.write_text(script.read_text())
     subprocess.run([sys.executable, copy, "woodblock_waves"], check=True)
     with (
-        Image.open(tmp_path / "woodblock_waves.jpg") as drawn,
+        Image.open(drawings / "woodblock_waves.jpg") as drawn,
         Image.open(data_folder() / "styles" / "woodblock_waves.jpg") as bundled,
     ):
         assert drawn.size == bundled.size

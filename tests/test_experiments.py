@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perceptual_edu import load_image, photo, save_image
-from perceptual_edu.results import read_report, write_report
+from perceptual_edu.evaluation import read_report, write_report
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 
@@ -119,7 +119,7 @@ def test_super_resolution_scores_only_networks_that_it_has_not_scored(run, tmp_p
     assert len(first) == 3 * 2 * 2 * len({table["model"] for table in first})
     best = {t["model"]: t["psnr"] for t in first if (t["blur"], t["histogram"]) == (0, False)}
     assert best["pixel"] > best["bicubic"]
-    monkeypatch.setattr("perceptual_edu.scoring.score_pictures", None)
+    monkeypatch.setattr("perceptual_edu.evaluation.score_pictures", None)
     assert run("super_resolution", tmp_path / "sets")["tables"] == first
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from perceptual_edu.figures import curves, grid, show
+from perceptual_edu.notebook import curves, grid, show
 
 
 def images(n):

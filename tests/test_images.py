@@ -9,8 +9,8 @@ import torch
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, features
 
 from perceptual_edu import ImageError, load_image, photo, save_image, to_pil
+from perceptual_edu.datasets import pack_photos
 from perceptual_edu.images import load_with_alpha
-from perceptual_edu.packing import pack_photos
 
 LOSSLESS = {"webp": {"lossless": True}}
 

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from perceptual_edu import LAYERS, LossNetwork, vgg16_weights
-from perceptual_edu.assets import read_vgg16
+from perceptual_edu.vgg_weights import read_vgg16
 
 
 def plain_vgg16(image):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from perceptual_edu.muon import Muon, orthogonalized
-from perceptual_edu.training import StyleRecipe, TrainingError
+from perceptual_edu.training import Muon, StyleRecipe, TrainingError
+from perceptual_edu.training.muon import orthogonalized
 
 
 def random_matrix(rows, columns):

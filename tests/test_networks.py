@@ -5,15 +5,17 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from perceptual_edu import networks
 from perceptual_edu.networks import (
     ConvBlock,
     InstanceNorm,
     NetworkError,
     StyleNet,
+    blocks,
     load_network,
     read_card,
     save_network,
+    serialization,
+    style,
 )
 
 
@@ -45,8 +47,8 @@ def test_repr_reads_like_the_authors_notation():
 
 
 @pytest.mark.parametrize("more", [(0, 1), (22, 9), (2, 3)])
-@pytest.mark.parametrize("upsampling", networks.UPSAMPLINGS)
-@pytest.mark.parametrize("padding", networks.PADDINGS)
+@pytest.mark.parametrize("upsampling", blocks.UPSAMPLINGS)
+@pytest.mark.parametrize("padding", style.PADDINGS)
 def test_a_picture_comes_back_at_its_own_size(more, upsampling, padding):
     network = StyleNet(width=2, upsampling=upsampling, padding=padding).eval()
     size = tuple(network.smallest + m for m in more)
@@ -57,7 +59,7 @@ def test_a_picture_comes_back_at_its_own_size(more, upsampling, padding):
     assert 0 <= styled.min() <= styled.max() <= 255
 
 
-@pytest.mark.parametrize("padding", networks.PADDINGS)
+@pytest.mark.parametrize("padding", style.PADDINGS)
 def test_the_smallest_picture_works_and_a_smaller_one_is_refused(padding):
     network = StyleNet(width=2, padding=padding).eval()
     least = network.smallest
@@ -160,7 +162,7 @@ def test_instance_normalisation_is_pytorchs_and_keeps_the_layout(layout):
 def test_the_gradient_of_instance_normalisation_is_autograds(layout):
     x = torch.randn(2, 3, 4, 5, dtype=torch.double).to(memory_format=layout).requires_grad_()
     scale, shift = (torch.randn(2, 3, dtype=torch.double, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradcheck(networks.instance_norm, (x, scale, shift))
+    assert torch.autograd.gradcheck(blocks.instance_norm, (x, scale, shift))
 
 
 def with_random_styles(*names):
@@ -174,8 +176,8 @@ def with_random_styles(*names):
 def test_each_image_of_a_batch_is_painted_in_its_own_style():
     network, image = with_random_styles("a", "b", "c"), 255 * torch.rand(2, 3, 16, 20)
     both = network(image, torch.eye(3)[[2, 0]])
-    for painted, photograph, style in zip(both, image, ("c", "a"), strict=True):
-        alone = network.only(style)(photograph[None])[0]
+    for painted, photograph, name in zip(both, image, ("c", "a"), strict=True):
+        alone = network.only(name)(photograph[None])[0]
         torch.testing.assert_close(painted, alone, atol=1e-2, rtol=0)
 
 
@@ -311,7 +313,7 @@ def test_a_save_that_is_killed_leaves_the_old_file(tmp_path, monkeypatch):
         temporary.write_bytes(b"half a file")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(networks, "save_file", killed)
+    monkeypatch.setattr(serialization, "save_file", killed)
     with pytest.raises(KeyboardInterrupt):
         save_network(StyleNet(width=2), path)
     assert path.read_bytes() == before

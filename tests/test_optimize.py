@@ -10,8 +10,8 @@ from perceptual_edu import (
     optimize_image,
     reconstruct_style,
 )
+from perceptual_edu.lbfgs import scipy_lbfgsb
 from perceptual_edu.losses import STYLE_LAYERS
-from perceptual_edu.optimize import scipy_lbfgsb
 
 
 def terms(total):

@@ -23,10 +23,17 @@ from typer.testing import CliRunner
 
 from perceptual_edu import load_image, photo, photos
 from perceptual_edu.cli import main
-from perceptual_edu.cli_photos import app
-from perceptual_edu.download import COCO_2014, COCO_2014_BYTES, coco_2014, download
-from perceptual_edu.packing import PhotosError, is_pack, locked, pack_archive, pack_photos
-from perceptual_edu.photobank import PhotoBank
+from perceptual_edu.cli.photos import app
+from perceptual_edu.datasets import (
+    PhotoBank,
+    PhotosError,
+    coco_2014,
+    is_pack,
+    pack_archive,
+    pack_photos,
+)
+from perceptual_edu.datasets.coco import COCO_2014, COCO_2014_BYTES, download
+from perceptual_edu.datasets.packing import locked
 
 
 def picture(width, height, seed=0):
@@ -255,7 +262,7 @@ def test_an_index_that_does_not_fit_its_pixels_is_mended(folder, whole, tmp_path
 def test_a_killed_process_leaves_nothing_that_cannot_be_resumed(folder, whole, tmp_path):
     out = tmp_path / "out.photos"
     program = (
-        "import sys, time\nfrom perceptual_edu.packing import pack_photos\n"
+        "import sys, time\nfrom perceptual_edu.datasets import pack_photos\n"
         "for record in pack_photos(sys.argv[1], sys.argv[2], short_side=64):\n"
         "    print(record.done, flush=True); time.sleep(0.005)"
     )
@@ -676,7 +683,7 @@ def test_a_missing_or_different_file_is_an_error_at_once(server, tmp_path):
 
 def test_a_disk_that_is_too_small_is_an_error_before_the_download(server, tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1_000_000})
-    monkeypatch.setattr("perceptual_edu.download.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("perceptual_edu.datasets.coco.shutil.disk_usage", lambda path: usage)
     with pytest.raises(PhotosError, match="are to come"):
         fetch(server, tmp_path / "a.zip")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from perceptual_edu.assets import data_folder
-from perceptual_edu.benchmarks import SETS
-from perceptual_edu.results import ResultError, make_report, read_report, write_report
+from perceptual_edu.datasets.sr_benchmarks import SETS
+from perceptual_edu.evaluation import ResultError, make_report, read_report, write_report
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED_FILE = data_folder() / "results" / "published.json"

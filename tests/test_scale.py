@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perceptual_edu import fast_dtype, provenance, scale
-from perceptual_edu.scale import autocast
+from perceptual_edu.devices import autocast
 
 
 @pytest.mark.parametrize("name", ["smoke", "laptop", "gpu"])

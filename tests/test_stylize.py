@@ -15,10 +15,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from perceptual_edu import assets, cli_stylize, load_image, photo, save_image
-from perceptual_edu.export import export_onnx
+from perceptual_edu import assets, load_image, photo, save_image
+from perceptual_edu.cli import stylize as cli_stylize
+from perceptual_edu.inference import stylization, stylize
+from perceptual_edu.inference.onnx_export import export_onnx
+from perceptual_edu.inference.stylization import MARGIN
 from perceptual_edu.networks import StyleNet, save_network
-from perceptual_edu.stylize import MARGIN, stylize
 
 CHOICES = [
     dict(norm=norm, padding=padding)
@@ -170,7 +172,7 @@ def test_what_cannot_be_done_is_said(image, options, words):
 
 
 def test_a_picture_that_memory_does_not_suffice_for_is_refused(landscape, monkeypatch):
-    module = importlib.import_module("perceptual_edu.stylize")  # the package has the function
+    module = importlib.import_module("perceptual_edu.inference.stylization")
     monkeypatch.setattr(module, "_free_memory", lambda where: 1e8)
     with pytest.raises(ValueError, match=r"needs about 0\.4 GB of memory.*0\.1 GB are free"):
         stylize(StyleNet(width=1), landscape)
@@ -326,7 +328,7 @@ def test_pictures_that_cannot_be_painted_are_named_and_the_others_written(run, t
 def test_whatever_a_picture_raises_the_next_one_is_painted(run, landscape, monkeypatch):
     for name in ("a.png", "b.png"):
         save_image(landscape, name)
-    paint = cli_stylize.stylize
+    paint = stylization.stylize
 
     def fails_first(*arguments, **options):
         monkeypatch.setattr(cli_stylize, "stylize", paint)

@@ -14,28 +14,27 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from perceptual_edu import LossNetwork, benchmarks, cli_upscale, load_image, photo, save_image
-from perceptual_edu.benchmarks import differing, fingerprint, sr_benchmarks
-from perceptual_edu.cli_upscale import upscaler
-from perceptual_edu.images import bicubic
-from perceptual_edu.networks import SRCNN, StyleNet, SuperResolutionNet, load_network, save_network
-from perceptual_edu.packing import PhotosError
-from perceptual_edu.photobank import PhotoBank
-from perceptual_edu.scoring import mean_scores, score_pictures
-from perceptual_edu.superres import (
+from perceptual_edu import LossNetwork, load_image, photo, save_image
+from perceptual_edu.cli import upscale as cli_upscale
+from perceptual_edu.cli.upscale import upscaler
+from perceptual_edu.datasets import PhotoBank, PhotosError, crop_to_multiple, degrade
+from perceptual_edu.datasets import sr_benchmarks as benchmarks
+from perceptual_edu.datasets.degradation import _gaussian_blur
+from perceptual_edu.datasets.sr_benchmarks import differing, fingerprint, sr_benchmarks
+from perceptual_edu.evaluation import (
     SuperResolutionError,
-    _gaussian_blur,
-    crop_to_multiple,
-    degrade,
     is_grey_file,
-    luma,
-    match_histogram,
+    mean_scores,
     perceptual_distance,
     psnr_y,
+    score_pictures,
     ssim_y,
 )
-from perceptual_edu.training import SuperResolutionRecipe, Switches, TrainingError, _Run, train
-from perceptual_edu.upscale import upscale
+from perceptual_edu.images import bicubic, luma
+from perceptual_edu.inference import match_histogram, upscale
+from perceptual_edu.networks import SRCNN, StyleNet, SuperResolutionNet, load_network, save_network
+from perceptual_edu.training import SuperResolutionRecipe, Switches, TrainingError, train
+from perceptual_edu.training.loop import _Run
 
 
 @pytest.fixture(scope="module")

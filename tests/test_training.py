@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from perceptual_edu import LossNetwork, load_image, photo, photos
+from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.devices import autocast
 from perceptual_edu.networks import load_network, read_card, save_network
-from perceptual_edu.photobank import PhotoBank
-from perceptual_edu.scale import autocast
 from perceptual_edu.training import OPTIMIZERS, StyleRecipe, Switches, TrainingError, train
 
 RECIPE = StyleRecipe(style="starry_night", style_size=64, width=4, size=32, batch=2, steps=6)
@@ -180,8 +180,8 @@ KILLED = """
 import os, signal, sys
 from test_training import RECIPE, train
 from perceptual_edu import photos
-from perceptual_edu.photobank import PhotoBank
-from perceptual_edu.scale import autocast
+from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.devices import autocast
 bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
 for step in train(RECIPE, bank, sys.argv[1], save_every=2):
     if step.step == 5:
@@ -278,8 +278,8 @@ SHARED = """
 import sys
 from test_training import RECIPE, Switches, train
 from perceptual_edu import photos
-from perceptual_edu.photobank import PhotoBank
-from perceptual_edu.scale import autocast
+from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.devices import autocast
 bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
 list(train(RECIPE, bank, sys.argv[1], switches=Switches.plain()))
 """

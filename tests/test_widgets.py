@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from perceptual_edu import photos
-from perceptual_edu.photobank import PhotoBank
+from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.notebook import gatys_sliders, picture_sliders, training_live, wipe_slider
 from perceptual_edu.training import StyleRecipe
-from perceptual_edu.widgets import gatys_sliders, picture_sliders, training_live, wipe_slider
 
 
 def colours(*counts):

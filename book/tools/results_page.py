@@ -20,9 +20,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from perceptual_edu.assets import checkpoint, data_folder
+from perceptual_edu.evaluation import read_report
 from perceptual_edu.files import written_atomically
 from perceptual_edu.networks import SRCNN, StyleNet, SuperResolutionNet, read_card
-from perceptual_edu.results import read_report
 
 PAGE = Path(__file__).resolve().parents[1] / "results.md"
 YES, PARTLY, NO, SEEN = "**reproduced**", "partly", "not", "to be seen"

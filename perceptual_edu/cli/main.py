@@ -1,0 +1,129 @@
+"""The command ``perceptual-edu``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from safetensors import safe_open
+from tqdm import tqdm
+
+from .. import assets, vgg_weights
+from ..datasets.index import PhotosError
+from ..evaluation.reports import ResultError
+from ..evaluation.super_resolution import SuperResolutionError
+from ..images import check_output, load_image, save_image
+from ..lbfgs import Step
+from ..networks.serialization import NetworkError
+from ..optimize import gatys
+from ..pictures import ImageError
+from ..training.recipes import TrainingError
+from . import bench, photos, stylize, train, upscale
+
+app = typer.Typer(
+    help="Perceptual losses: style transfer and super-resolution (Johnson et al., ECCV 2016).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("stylize")(stylize.stylize_command)
+app.command("styles")(stylize.styles_command)
+app.command("export")(stylize.export_command)
+app.command("upscale")(upscale.upscale_command)
+app.command("score")(upscale.score_command)
+app.add_typer(bench.app, name="bench")
+app.add_typer(train.app, name="train")
+app.add_typer(photos.app, name="photos")
+
+_MENDABLE = (
+    ImageError,
+    assets.AssetError,
+    NetworkError,
+    PhotosError,
+    ResultError,
+    SuperResolutionError,
+    TrainingError,
+)
+
+
+class Start(StrEnum):
+    noise = "noise"
+    content = "content"
+
+
+@app.command("weights")
+def weights_command() -> None:
+    """Fetch VGG-16's weights if need be, verify them, and say where they are and from where."""
+    path = vgg_weights.vgg16_weights()
+    with safe_open(path, framework="pt") as file:
+        source = (file.metadata() or {}).get("source", "unknown")
+    print(f"VGG-16: {path}")
+    print(f"source: {source}")
+    print("verified: all 13 convolutions are those of the original (Simonyan & Zisserman 2014)")
+
+
+@app.command("gatys")
+def gatys_command(
+    content: Annotated[str, typer.Argument(help="Photograph: a file or a bundled photo's name.")],
+    style: Annotated[str, typer.Argument(help="Style: a file or a bundled style's name.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Picture to write (.png, .jpg, ...).")],
+    size: Annotated[int, typer.Option(min=16, help="Longer side of the result, pixels.")] = 256,
+    style_size: Annotated[int, typer.Option(min=16, help="Longer side of the style.")] = 512,
+    steps: Annotated[int, typer.Option(min=1, help="Evaluations of the objective.")] = 300,
+    content_weight: Annotated[float, typer.Option(min=0, help="lambda_c.")] = 1.0,
+    style_weight: Annotated[float, typer.Option(min=0, help="lambda_s, each layer.")] = 5.0,
+    tv: Annotated[float, typer.Option(min=0, help="lambda_TV.")] = 1e-6,
+    init: Annotated[Start, typer.Option(help="Where to start.")] = Start.noise,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+) -> None:
+    """Paint a photograph in a style by optimising its pixels (Gatys et al.; equation 5).
+
+    Ctrl-C stops early and writes the picture as it is by then.
+    """
+    check_output(out)
+    iterations = gatys(
+        load_image(assets.file_or_bundled(content, assets.photo), long_side=size),
+        load_image(assets.file_or_bundled(style, assets.style), long_side=style_size),
+        content_weight=content_weight,
+        style_weight=style_weight,
+        tv=tv,
+        start=init.value,
+        steps=steps,
+        seed=seed,
+    )
+    last, interrupted = _run(iterations, steps)
+    if last is None:  # interrupted before there was a picture
+        raise typer.Abort
+    save_image(last.image, out)
+    print(f"{out}: objective {last.terms['total']:,.0f} after {last.evaluations} evaluations")
+    if interrupted:
+        raise typer.Exit(130)
+
+
+def _run(iterations: Iterator[Step], steps: int) -> tuple[Step | None, bool]:
+    """Follow an optimisation with a progress bar; the last step, and if Ctrl-C ended it."""
+    last = None
+    with tqdm(total=steps, unit="eval") as bar:
+        try:
+            for last in iterations:
+                bar.set_postfix({k: f"{v:,.0f}" for k, v in last.terms.items() if v}, refresh=False)
+                bar.update(last.evaluations - bar.n)
+        except KeyboardInterrupt:
+            return last, True
+    return last, False
+
+
+def main() -> None:
+    """Run the command; what a user can mend is reported in one line, without a traceback."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("perceptual_edu").setLevel(logging.INFO)
+    try:
+        app()
+    except (*_MENDABLE, ValueError, OSError) as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,137 @@
+"""The commands ``perceptual-edu upscale`` and ``score``: super-resolution."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from torch import nn
+from tqdm import tqdm
+
+from .. import assets
+from ..datasets.degradation import PAPER_BLUR
+from ..devices import device
+from ..evaluation.super_resolution import mean_scores, picture_files, score_pictures
+from ..files import written_atomically
+from ..images import bicubic, check_output, load_with_alpha, save_image
+from ..inference.upscaling import upscale
+from ..loss_network import LossNetwork
+from ..networks.serialization import NetworkError, load_network
+from ..networks.style import StyleNet
+from ..networks.super_resolution import FACTORS
+from .paths import for_each, is_picture_name, sources_and_results
+
+MODELS = ("bicubic", "srcnn", "pixel", "feature")
+
+Factor = Annotated[int, typer.Option(help="4 or 8.")]
+Histogram = Annotated[
+    bool, typer.Option("--match-histogram", help="Give the result its input's histogram.")
+]
+
+
+def upscale_command(
+    pictures: Annotated[
+        list[str], typer.Argument(help="Pictures: files, folders, patterns, bundled names.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Picture, or folder for several.")],
+    factor: Factor = 4,
+    model: Annotated[
+        str, typer.Option(help="feature (looks sharper), pixel (higher PSNR), or a file.")
+    ] = "feature",
+    keep_colors: Annotated[
+        bool, typer.Option(help="Keep the picture's colours; greys stay grey, white stays white.")
+    ] = True,
+    match_histogram: Histogram = False,
+) -> None:
+    """Enlarge pictures 4 or 8 times, in tiles, so that large ones need little memory.
+
+    Transparency is kept where the format has it. Existing results are overwritten, originals
+    never. Several pictures go to a folder under their own names; those that cannot be read are
+    named and skipped; the exit code is then 1.
+    """
+    sources, results = sources_and_results(pictures, out)
+    network = upscaler(model, factor).to(device())
+
+    def enlarge(source: Path, result: Path) -> str:
+        began = time.perf_counter()
+        image, alpha = load_with_alpha(source)
+        height, width = (factor * side for side in image.shape[2:])
+        check_output(result, size=(width, height), transparent=alpha is not None)
+        large = upscale(network, image, keep_colors=keep_colors, histogram=match_histogram)
+        if alpha is not None:
+            alpha = bicubic(alpha, height, width)
+        save_image(large, result, alpha=alpha)
+        return f"{result}: {width} x {height}, {time.perf_counter() - began:.1f} s"
+
+    for_each(sources, results, out, enlarge)
+
+
+def score_command(
+    folder: Annotated[Path, typer.Argument(help="Folder of high-resolution pictures.")],
+    factor: Factor = 4,
+    blur: Annotated[bool, typer.Option(help="Blur before shrinking, as the paper does.")] = False,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Model to score; may be repeated. Default: all.")
+    ] = None,
+    match_histogram: Histogram = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
+) -> None:
+    """Shrink pictures, enlarge them again, and say how near the result is to the original.
+
+    PSNR (decibels) and SSIM on the brightness Y without the border, as the paper's tables, and a
+    perceptual distance (smaller is nearer).
+    """
+    picture_files(folder)  # before anything long
+    networks = {name: upscaler(name, factor) for name in model or _available(factor)}
+    phi = LossNetwork().to(device())
+    rows = []
+    run = score_pictures(
+        folder,
+        networks,
+        factor=factor,
+        blur=PAPER_BLUR if blur else 0.0,
+        histogram=match_histogram,
+        phi=phi,
+    )
+    with tqdm(unit="picture") as bar:
+        for row in run:
+            bar.total = row["of"]
+            bar.update(row["picture"] != (rows[-1]["picture"] if rows else None))
+            rows.append(row)
+    print(f"{folder}: {rows[0]['of']} pictures, x{factor}{', blurred' if blur else ''}")
+    for name, means in mean_scores(rows).items():
+        print(
+            f"{name:16} {means['psnr']:6.2f} dB   SSIM {means['ssim']:.4f}   "
+            f"distance {means['distance']:.4f}"
+        )
+    if out:
+        with written_atomically(out) as temporary:
+            temporary.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def upscaler(model: str, factor: int) -> nn.Module | None:
+    """A shipped network's short name, or a file, to the network; None for bicubic enlargement."""
+    if factor not in FACTORS:
+        raise ValueError(f"--factor is {factor}; wanted is {' or '.join(map(str, FACTORS))}")
+    if model == "bicubic":
+        return None
+    path = Path(model).expanduser()
+    if not path.exists() and not path.suffix:
+        path = assets.checkpoint(f"x{factor}_{model}")
+    if is_picture_name(path):
+        raise NetworkError(f"{path}: is a picture; wanted is a trained super-resolution network")
+    network = load_network(path)
+    if isinstance(network, StyleNet):
+        raise NetworkError(f"{path}: is a style network, not one for super-resolution")
+    if network.config["factor"] != factor:
+        found = network.config["factor"]
+        raise NetworkError(f"{path}: enlarges {found} times, not {factor}: give --factor {found}")
+    return network
+
+
+def _available(factor: int) -> list[str]:
+    names = {path.stem for path in assets.checkpoints()}
+    return [m for m in MODELS if m == "bicubic" or f"x{factor}_{m}" in names]

@@ -1,0 +1,217 @@
+"""Training photographs: crops of packed photographs, fast, and the same ones each time."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..devices import device as best_device
+from .decoding import decode_all, in_order
+from .index import (
+    PIXELS,
+    PhotosError,
+    entry_end,
+    finished_index,
+    index_digest,
+    make_entry,
+    make_header,
+)
+from .packing import Source, find_photos
+
+
+class PhotoBank:
+    """Random crops of packed photographs, the same ones for the same seed and step.
+
+    The photographs go by in an endless sequence of seeded permutations; step ``s`` takes the
+    items ``s * batch`` to ``(s + 1) * batch`` of it. Each crop has native pixels (only a
+    photograph smaller than the crop is enlarged, just enough) and is mirrored half of the time.
+
+    >>> bank = PhotoBank("train.photos", size=256, batch=4)  # doctest: +SKIP
+    >>> bank.batch(0).shape  # doctest: +SKIP
+    torch.Size([4, 3, 256, 256])
+
+    Parameters
+    ----------
+    path
+        A pack that :func:`~perceptual_edu.datasets.packing.pack_photos` made.
+    size
+        Height and width of the crops, pixels.
+    batch
+        Crops per step, of all processes together.
+    seed
+        Of the order, the positions and the mirroring; not negative.
+    device
+        Where batches appear; default: :func:`perceptual_edu.devices.device`. On CUDA, photographs
+        that take less than a quarter of the free memory are kept there as a whole.
+
+    Attributes
+    ----------
+    name
+        The pack's name, ``"train"`` for ``train.photos``.
+    names
+        The photographs' names, in the order of the pack.
+    skipped
+        Name -> reason, of the files that could not be packed.
+    digest
+        12 hexadecimal digits that stand for names, order and pixels of all photographs.
+
+    Raises
+    ------
+    PhotosError
+        If there is no finished pack at ``path``.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        size: int = 256,
+        batch: int = 4,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+    ) -> None:
+        header, entries = finished_index(Path(path))
+        with warnings.catch_warnings():
+            # PyTorch warns that these bytes must not be written to. Nobody does.
+            warnings.simplefilter("ignore")
+            pixels = torch.from_numpy(np.memmap(Path(path, PIXELS), np.uint8, mode="r"))
+        self._set_up(Path(path).resolve().stem, header, entries, pixels, size, batch, seed, device)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folders: Source,
+        *,
+        short_side: int = 288,
+        size: int = 256,
+        batch: int = 4,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+    ) -> PhotoBank:
+        """Decode a small folder (or several, or files) into memory, as if from a pack of it."""
+        folders = [folders] if isinstance(folders, str | Path) else list(folders)
+        items = find_photos(folders[0] if len(folders) == 1 else folders)
+        entries, arrays, offset = [], [], 0
+        for item, result in zip(items, decode_all(items, short_side), strict=True):
+            entries.append(make_entry(item.name, result, offset))
+            if not isinstance(result, str):
+                arrays.append(result.reshape(-1))
+                offset += result.size
+        if not arrays:
+            reason = f"{items[0].name}: {entries[0]['skipped']}"
+            raise PhotosError(f"none of the {len(items):,} files is a photograph ({reason})")
+        name = "+".join(Path(folder).resolve().stem for folder in folders[:3])
+        pixels = torch.from_numpy(np.concatenate(arrays))
+        bank = cls.__new__(cls)
+        header = make_header(items, short_side)
+        bank._set_up(name, header, entries, pixels, size, batch, seed, device)
+        return bank
+
+    def _set_up(self, name, header, entries, pixels, size, batch, seed, device) -> None:
+        if size < 1 or batch < 1 or seed < 0:
+            raise PhotosError(f"size {size}, batch {batch}, seed {seed}: at least 1, 1 and 0")
+        self.size, self.batch_size, self.seed = size, batch, seed
+        self.device = torch.device(device) if device is not None else best_device()
+        self.name: str = name
+        self.digest: str = index_digest(header, entries)
+        self.skipped: dict[str, str] = {e["name"]: e["skipped"] for e in entries if "skipped" in e}
+        self._entries = [entry for entry in entries if "offset" in entry]
+        self.names: list[str] = [entry["name"] for entry in self._entries]
+        cuda = self.device.type == "cuda"
+        self._resident = cuda and 4 * len(pixels) < torch.cuda.mem_get_info(self.device)[0]
+        self._pixels = pixels.to(self.device) if self._resident else pixels
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return (
+            f"PhotoBank({self.name}: {len(self):,} photographs, {len(self._pixels) / 1e6:,.0f} MB "
+            f"on {self._pixels.device}; crops of {self.size} x {self.size}, batch "
+            f"{self.batch_size}, seed {self.seed}; digest {self.digest})"
+        )
+
+    def batch(self, step: int, *, rank: int = 0, world: int = 1) -> Tensor:
+        """Batch number ``step``; it depends on the seed and the step alone.
+
+        Returns
+        -------
+        Tensor
+            (batch / world, 3, size, size), float32 in [0, 255], channels last, on the device:
+            the part of process ``rank`` of ``world``. The parts in order are the whole batch.
+
+        Raises
+        ------
+        PhotosError
+            If the batch cannot be divided by ``world``.
+        """
+        return self._as_images(self._crops(step, rank, world))
+
+    def batches(
+        self, start: int = 0, steps: int | None = None, *, rank: int = 0, world: int = 1
+    ) -> Iterator[Tensor]:
+        """``batch(start), batch(start + 1), ...``, ``steps`` of them or without end.
+
+        A thread prepares the next few meanwhile. It never talks to a GPU, so that it does not
+        disturb a CUDA graph that is being captured; and when the photographs are on the GPU
+        there is no need of it, for that work is queued, not waited for.
+        """
+        numbers = itertools.count(start) if steps is None else range(start, start + steps)
+        batch = partial(self.batch, rank=rank, world=world)
+        if self._resident:
+            yield from map(batch, numbers)
+        elif self.device.type == "cpu":
+            yield from in_order(batch, numbers, workers=1)
+        else:
+            crops = partial(self._crops, rank=rank, world=world)
+            yield from map(self._as_images, in_order(crops, numbers, workers=1))
+
+    def _crops(self, step: int, rank: int, world: int) -> Tensor:
+        """(batch / world, size, size, 3), uint8, where the photographs are."""
+        if self.batch_size % world:
+            raise PhotosError(f"a batch of {self.batch_size} cannot be shared by {world} processes")
+        part = self.batch_size // world
+        first = step * self.batch_size + rank * part
+        return torch.stack([self._crop(item) for item in range(first, first + part)])
+
+    def _as_images(self, crops: Tensor) -> Tensor:
+        # Bytes travel, floats do not. Rows of RGB pixels, permuted, are "channels last" already.
+        return crops.to(self.device).permute(0, 3, 1, 2).float()
+
+    def _crop(self, item: int) -> Tensor:
+        """Item number ``item`` of the endless sequence: (size, size, 3), uint8."""
+        epoch, place = divmod(item, len(self))
+        entry = self._entries[_permutation(self.seed, epoch, len(self))[place]]
+        photo = self._pixels[entry["offset"] : entry_end(entry)]
+        photo = photo.view(entry["height"], entry["width"], 3)
+        if min(photo.shape[:2]) < self.size:
+            photo = _enlarge(photo, self.size)
+        chance = random.Random(f"{self.seed} {item}")  # sooner made than one of NumPy's
+        top, left = (int(chance.random() * (side - self.size + 1)) for side in photo.shape[:2])
+        crop = photo[top : top + self.size, left : left + self.size]
+        return crop.flip(1) if chance.random() < 0.5 else crop
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
+    # NumPy promises that raw bits stay the same in its future versions; of permutation() it does
+    # not. Sorting random numbers of 64 bits shuffles as well.
+    return np.random.PCG64((seed, epoch)).random_raw(count).argsort(kind="stable")
+
+
+def _enlarge(photo: Tensor, short_side: int) -> Tensor:
+    """(H, W, 3) uint8, enlarged so that its shorter side has this many pixels."""
+    scale = short_side / min(photo.shape[:2])
+    size = [max(short_side, round(side * scale)) for side in photo.shape[:2]]
+    image = photo.permute(2, 0, 1).unsqueeze(0).float()
+    larger = functional.interpolate(image, size=size, mode="bicubic", align_corners=False)
+    return larger.clamp(0, 255).round().to(torch.uint8)[0].permute(1, 2, 0)

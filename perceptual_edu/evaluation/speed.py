@@ -1,0 +1,237 @@
+"""How fast this machine is, and what each of our speed switches brings.
+
+Beside each of our ways stands a plain one (:mod:`~perceptual_edu.evaluation.plain`). Both run in
+turns, so that whatever else the machine does falls on both, and their ratio is what we report.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from ..assets import photo, photos, style
+from ..datasets.crops import PhotoBank
+from ..devices import device
+from ..images import load_image
+from ..inference.stylization import stylize
+from ..inference.upscaling import upscale
+from ..losses import CONTENT_LAYER
+from ..networks.style import StyleNet
+from ..networks.super_resolution import SuperResolutionNet
+from ..optimize import gatys, noise_like
+from ..scale import scale
+from ..training.loop import train
+from ..training.performance import Switches
+from ..training.recipes import StyleRecipe, SuperResolutionRecipe
+from .plain import plain_objective, plain_sr_training, plain_training, plainly
+from .timing import seconds_of, speed_report, value_and_gradient
+
+
+def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
+    """Time a plain evaluation of Gatys' objective against one of our iterations, all in.
+
+    Parameters
+    ----------
+    size
+        Width and height of the picture, in pixels.
+    repeats
+        Pairs of measurements, after three that only warm up.
+
+    Yields
+    ------
+    dict
+        After each pair: machine, settings, raw seconds and their medians, and the ratio.
+    """
+    content = load_image(photo("neuschwanstein_castle"), square=size).to(device())
+    painting = load_image(style("starry_night"), long_side=512).to(device())
+    features, compare = plain_objective(painting)
+    with torch.no_grad():
+        target = features(content)[CONTENT_LAYER]
+    iterations = gatys(content, painting, steps=10 * (repeats + 3))
+    image, spent, evaluations = noise_like(content).to(device()), {"plain": [], "ours": []}, 0
+    for pair in range(repeats + 3):
+        seconds, _ = seconds_of(lambda: value_and_gradient(lambda x: compare(x, target), image))
+        ours, step = seconds_of(lambda: next(iterations))
+        if pair >= 3:
+            spent["plain"].append(seconds)
+            spent["ours"].append(ours / (step.evaluations - evaluations))
+            what = "seconds an evaluation: plain float32 objective against our L-BFGS iteration"
+            report = speed_report(what, {"size": size}, spent)
+            yield report | {"ratio": report["medians"]["ours"] / report["medians"]["plain"]}
+        evaluations = step.evaluations
+
+
+def bench_train(
+    size: int = 256, batch: int = 4, width: int = 32, repeats: int = 5, *, compiled: bool = False
+) -> Iterator[dict]:
+    """Time a training step of a style network: plainly, and with our switches added one by one.
+
+    The plain step is what a reader of the paper would write first: the same network and the same
+    objective in float32 with :func:`~perceptual_edu.evaluation.plain.plain_objective`. All ways
+    take turns.
+
+    Parameters
+    ----------
+    size, batch
+        Of the crops.
+    width
+        Of the network: 32 as in the paper, or 16.
+    repeats
+        Measurements of each, after two that only warm up.
+    compiled
+        Also with ``torch.compile``, which first takes a minute or two.
+
+    Yields
+    ------
+    dict
+        After each round, as :func:`bench_gatys`; ``"waited"`` is the part of the time for which
+        the last way waited for photographs.
+    """
+    recipe = StyleRecipe("starry_night", width=width, size=size, batch=batch)
+    bank = PhotoBank.from_folder(photos(), size=size, batch=batch, device=device())
+    off = Switches.plain()
+    ways = {
+        "ours in float32": off,
+        "+ channels_last": replace(off, channels_last=True),
+        "+ bfloat16": replace(off, channels_last=True, bfloat16=True, tf32=True),
+        "+ fused Adam": Switches(),
+        **({"+ torch.compile": Switches(compiled=True)} if compiled else {}),
+    }
+    steppers = {"plain": plain_training(recipe, bank)}
+    steppers |= {name: train(recipe, bank, switches=how) for name, how in ways.items()}
+    spent: dict[str, list[float]] = {name: [] for name in steppers}
+    waited = []
+    for round_ in range(repeats + 2):
+        for name, stepper in steppers.items():
+            seconds, step = seconds_of(lambda stepper=stepper: next(stepper))
+            if round_ >= 2:
+                spent[name].append(seconds)
+        if round_ >= 2:
+            waited.append(step.waited / seconds)
+            what = "seconds a training step: plain, and ours with one switch after another"
+            settings = {"size": size, "batch": batch, "width": width}
+            yield speed_report(what, settings, spent) | {"waited": statistics.median(waited)}
+
+
+def bench_stylize(
+    sizes: tuple[int, ...] = (256, 512), width: int = 16, repeats: int = 9
+) -> Iterator[dict]:
+    """Time one pass through a style network: plain float32 eager, and ours.
+
+    Ours is :func:`~perceptual_edu.inference.stylization.stylize`.
+
+    Yields
+    ------
+    dict
+        After each size, as :func:`bench_gatys`; ``"difference"`` is the mean absolute difference
+        of the two results, of 255.
+    """
+    torch.manual_seed(0)
+    network = StyleNet(width=width).to(device()).eval()
+    fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    plainly(network)
+    for size in sizes:
+        image = load_image(photo("neuschwanstein_castle"), square=size).to(device())
+        spent: dict[str, list[float]] = {"plain": [], "ours": []}
+        for round_ in range(repeats + 2):
+            with torch.no_grad():
+                plain_seconds, plain = seconds_of(lambda image=image: network(image))
+            seconds, ours = seconds_of(lambda image=image: stylize(fast, image, margin=0))
+            if round_ >= 2:
+                spent["plain"].append(plain_seconds)
+                spent["ours"].append(seconds)
+        difference = float((plain - ours).abs().mean())
+        what = "seconds a pass through the style network: plain float32, and ours"
+        settings = {"size": size, "width": width}
+        yield speed_report(what, settings, spent) | {"difference": difference}
+
+
+def bench_upscale(size: int = 256, factor: int = 4, repeats: int = 9) -> Iterator[dict]:
+    """Time one enlargement: plain float32 eager, and ours,
+    :func:`~perceptual_edu.inference.upscaling.upscale`.
+
+    Parameters
+    ----------
+    size
+        Width and height of the small picture, in pixels.
+    factor
+        4 or 8.
+    repeats
+        Measurements of each, after two that only warm up.
+
+    Yields
+    ------
+    dict
+        Once for our network and once for the paper's, as :func:`bench_gatys`; ``"difference"`` is
+        the mean absolute difference of the two results, of 255.
+    """
+    image = load_image(photo("neuschwanstein_castle"), square=size).to(device())
+    for name, make in {"ours": SuperResolutionNet, "paper": SuperResolutionNet.paper}.items():
+        torch.manual_seed(0)
+        network = make(factor).to(device()).eval()
+        if name == "ours":
+            nn.init.normal_(network.layers[-1].conv.weight, std=0.01)  # which begins with zeros
+        fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
+        plainly(network)
+        spent: dict[str, list[float]] = {"plain": [], "ours": []}
+        for round_ in range(repeats + 2):
+            with torch.no_grad():
+                plain_seconds, plain = seconds_of(lambda n=network: n(image).clamp(0, 255).round())
+            seconds, ours = seconds_of(lambda n=fast: upscale(n, image))
+            if round_ >= 2:
+                spent["plain"].append(plain_seconds)
+                spent["ours"].append(seconds)
+        what = "seconds an enlargement: plain float32, and ours"
+        settings = {"size": size, "factor": factor, "network": repr(network)}
+        difference = float((plain.cpu() - ours).abs().mean())
+        yield speed_report(what, settings, spent) | {"difference": difference}
+
+
+def bench_train_sr(size: int = 96, batch: int = 16, repeats: int = 5) -> Iterator[dict]:
+    """Time a training step of super-resolution x4, with each loss: plain float32, and ours.
+
+    Yields
+    ------
+    dict
+        Once for l_pixel and once for l_feat, as :func:`bench_gatys`.
+    """
+    bank = PhotoBank.from_folder(photos(), size=size, batch=batch, device=device())
+    for loss in ("pixel", "feature"):
+        recipe = SuperResolutionRecipe(loss=loss, size=size, batch=batch, blur=0)
+        steppers = {"plain": plain_sr_training(recipe, bank), "ours": train(recipe, bank)}
+        spent: dict[str, list[float]] = {name: [] for name in steppers}
+        for round_ in range(repeats + 2):
+            for name, stepper in steppers.items():
+                seconds, _ = seconds_of(lambda stepper=stepper: next(stepper))
+                if round_ >= 2:
+                    spent[name].append(seconds)
+        what = "seconds a training step of super-resolution: plain float32, and ours"
+        settings = {"loss": loss, "size": size, "batch": batch, "factor": recipe.factor}
+        yield speed_report(what, settings, spent)
+
+
+def bench_all(repeats: int = 3) -> Iterator[tuple[str, dict]]:
+    """Everything above, quickly.
+
+    Yields
+    ------
+    tuple[str, dict]
+        A short name, and the report of that name's benchmark.
+    """
+    size = scale(smoke=32, laptop=256, gpu=256)
+    *_, report = bench_gatys(size, repeats)
+    yield f"L-BFGS, {size}", report
+    *_, report = bench_train(size // 2, 4, 32, repeats)
+    yield f"training step, 4 x {size // 2}", report
+    for report in bench_stylize((size, 2 * size), repeats=repeats):
+        yield f"pass, {report['settings']['size']}", report
+    for whose, report in zip(("ours", "paper"), bench_upscale(size, repeats=repeats), strict=True):
+        yield f"enlarging {size} x4, {whose}", report
+    patch = scale(smoke=32, laptop=96, gpu=288)
+    for report in bench_train_sr(patch, 8, repeats):
+        yield f"x4 step, 8 x {patch}, {report['settings']['loss']} loss", report

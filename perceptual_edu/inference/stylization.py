@@ -1,0 +1,147 @@
+"""Apply a trained style network to photographs: fast, and of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..devices import autocast, fast_dtype
+from ..images import LUMA
+from ..networks.blocks import check_image
+from ..networks.style import StyleNet
+from .strips import can_be_in_strips, in_strips
+
+MARGIN = 8
+"""Pixels reflected around a photograph and cut off afterwards.
+
+Phi pads with zeros, and so a network learns to paint the border of a picture greyer than its
+middle: let it do so outside.
+"""
+
+
+def stylize(
+    network: StyleNet,
+    image: Tensor,
+    style: str | Mapping[str, float] | None = None,
+    *,
+    strength: float = 1.0,
+    keep_colors: bool = False,
+    dtype: torch.dtype | None = None,
+    strip: int | None = None,
+    margin: int = MARGIN,
+) -> Tensor:
+    """Apply a style network to a photograph of any size.
+
+    Parameters
+    ----------
+    network
+        On the device on which to compute. Batch normalisation uses its running statistics,
+        whether the network is in evaluation mode or not.
+    image
+        (1, 3, H, W), RGB, in [0, 255].
+    style
+        Of a network of several: its name, or a mixture as ``{"the_scream": 0.7, "udnie": 0.3}``.
+    strength
+        From 0, the photograph, to 1, the network's output; between them a mixture of the two.
+    keep_colors
+        Take the result's brightness only, and the colours of the photograph (Gatys et al. 2016,
+        "Preserving color in neural artistic style transfer", luminance-only transfer).
+    dtype
+        Number format of the activations; by default :func:`~perceptual_edu.devices.fast_dtype`.
+        bfloat16 is several times faster where the hardware has it, and changes the result less
+        than noise of one grey level in the photograph does.
+    strip
+        Rows that are computed at a time (:mod:`~perceptual_edu.inference.strips`); chosen by
+        default. The paper's own networks (padding "start", transposed convolutions) are computed
+        whole.
+    margin
+        See :data:`MARGIN`.
+
+    Returns
+    -------
+    Tensor
+        (1, 3, H, W), float32, in [0, 255], on the image's device.
+
+    Raises
+    ------
+    ValueError
+        If the image is not (1, 3, H, W) or too small, if ``strength`` is not in 0 .. 1, if the
+        network has no such style or several and none is named, or if there is not enough memory.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength is {strength:g}; wanted is a number from 0 to 1")
+    check_image(image, network.smallest)
+    if len(image) != 1:
+        raise ValueError(f"stylize takes one image, (1, 3, H, W), not {tuple(image.shape)}")
+    dtype = dtype or fast_dtype()
+    network = network.only(style)
+    _check_memory(network, image, dtype)
+    height, width = image.shape[2:]
+    margin = min(margin, height - 1, width - 1)  # all that can be reflected
+    wider = F.pad(image, (margin,) * 4, mode="reflect") if margin else image
+    output = torch.empty_like(image, dtype=torch.float32)
+    strips: Iterable[tuple[int, Tensor]]
+    if can_be_in_strips(network):
+        strips = in_strips(network, wider, dtype=dtype, strip=strip)
+    else:
+        strips = [(0, _whole(network, wider, dtype))]
+    with torch.inference_mode():
+        for first, y in strips:
+            top = max(first - margin, 0)
+            y = y[:, :, top + margin - first :, margin : margin + width][
+                :, :, : max(height - top, 0)
+            ]
+            rows = slice(top, top + y.shape[2])
+            photo = image[:, :, rows].float()
+            output[:, :, rows] = _mixed(photo, y.to(image.device), strength, keep_colors)
+    return output
+
+
+@torch.inference_mode()
+def _whole(network: StyleNet, image: Tensor, dtype: torch.dtype) -> Tensor:
+    where, training = next(network.parameters()).device, network.training
+    try:
+        network.eval()
+        with autocast(where, dtype):
+            return network(image.to(where))
+    finally:
+        network.train(training)
+
+
+def _mixed(photo: Tensor, y: Tensor, strength: float, keep_colors: bool) -> Tensor:
+    if keep_colors:
+        # In YIQ and YCbCr alike, another luma and the same colour move R, G and B by as much.
+        luma = torch.tensor(LUMA, device=y.device).view(1, 3, 1, 1)
+        y = (photo + ((y - photo) * luma).sum(1, keepdim=True)).clamp(0, 255)
+    return torch.lerp(photo, y, strength)
+
+
+# ---------------------------------------------------------------- memory
+
+
+def _check_memory(network: StyleNet, image: Tensor, dtype: torch.dtype) -> None:
+    """Refuse now what would end with the system's killing the program."""
+    height, width = image.shape[2:]
+    values = (0.75 if can_be_in_strips(network) else 6) * network.config["width"]
+    needed = height * width * (values * dtype.itemsize + 24) + 4e8
+    free = _free_memory(next(network.parameters()).device)
+    if needed > free:
+        raise ValueError(
+            f"a picture of {width} x {height} pixels needs about {needed / 1e9:.1f} GB of memory "
+            f"with this network, and {free / 1e9:.1f} GB are free; make it smaller"
+        )
+
+
+def _free_memory(where: torch.device) -> float:
+    if where.type == "cuda":
+        kept = torch.cuda.memory_reserved(where) - torch.cuda.memory_allocated(where)
+        return torch.cuda.mem_get_info(where)[0] + kept
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(1024.0 * int(n.split()[1]) for n in lines if n.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return float("inf")  # not Linux

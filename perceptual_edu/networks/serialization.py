@@ -1,0 +1,87 @@
+"""Networks as files: safetensors, with a card that says how they were trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ..files import written_atomically
+from .style import StyleNet
+from .super_resolution import SRCNN, SuperResolutionNet
+
+
+class NetworkError(Exception):
+    """A file is not a trained network of this library, or not one that fits here."""
+
+
+_NETWORKS = {kind.__name__: kind for kind in (StyleNet, SuperResolutionNet, SRCNN)}
+
+
+def save_network(network: nn.Module, path: str | Path, card: Mapping | None = None) -> None:
+    """Write a network as safetensors in half precision, with its card as a JSON header.
+
+    Parameters
+    ----------
+    network
+        A :class:`~perceptual_edu.networks.style.StyleNet`,
+        :class:`~perceptual_edu.networks.super_resolution.SuperResolutionNet` or
+        :class:`~perceptual_edu.networks.super_resolution.SRCNN`.
+    path
+        The file; written beside it first and renamed, so that it is never half there.
+    card
+        What is to be known about the network (recipe, photographs, steps, hardware, losses ...):
+        anything that JSON holds.
+    """
+    state = {
+        name: (t.half() if t.is_floating_point() else t).cpu().contiguous()
+        for name, t in network.state_dict().items()
+    }
+    architecture = {"class": type(network).__name__, **network.config}
+    header = {"architecture": json.dumps(architecture), "card": json.dumps(dict(card or {}))}
+    with written_atomically(Path(path)) as temporary:
+        save_file(state, temporary, header)
+
+
+def load_network(path: str | Path) -> nn.Module:
+    """Read a network that :func:`save_network` wrote, in float32 and ready to be applied.
+
+    Raises
+    ------
+    NetworkError
+        If the file is missing, unreadable, or not a network of this library.
+    """
+    architecture = _header(path)["architecture"]
+    kind = _NETWORKS.get(architecture.pop("class", None))
+    if kind is None:
+        raise NetworkError(
+            f"{path}: not a network of this library; there are: {', '.join(_NETWORKS)}"
+        )
+    try:
+        network = kind(**architecture)
+        network.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise NetworkError(f"{path}: its weights do not fit its architecture ({reason})") from None
+    return network.eval().to(memory_format=torch.channels_last)
+
+
+def read_card(path: str | Path) -> dict:
+    """The card of a network's file: how it was trained. Errors as :func:`load_network`."""
+    return _header(path)["card"]
+
+
+def _header(path: str | Path) -> dict[str, dict]:
+    if not Path(path).is_file():
+        raise NetworkError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+        return {part: dict(json.loads(header[part])) for part in ("architecture", "card")}
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise NetworkError(f"{path}: not a trained network of this library ({error})") from None

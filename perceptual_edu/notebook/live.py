@@ -1,0 +1,245 @@
+"""Sliders and buttons that start a computation; they work in JupyterLab only, and say so."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import ipywidgets
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..datasets.crops import PhotoBank
+from ..loss_network import LossNetwork
+from ..optimize import gatys
+from ..training.loop import TrainingStep, train
+from ..training.recipes import StyleRecipe
+from .sliders import jpeg_bytes
+
+
+def gatys_sliders(
+    content: Tensor,
+    style: Tensor,
+    pictures: Mapping[tuple[int, int, int], Tensor],
+    *,
+    content_weights: Sequence[float],
+    style_weights: Sequence[float],
+    tvs: Sequence[float],
+    steps: int = 100,
+    phi: LossNetwork | None = None,
+) -> ipywidgets.VBox:
+    """Sliders for the three weights of Gatys' objective: computed beforehand, or live.
+
+    The sliders move over ``pictures`` with no kernel. With one, "Optimise live" runs
+    :func:`~perceptual_edu.optimize.gatys` from the content image at the weights that the sliders
+    show, and draws every iteration; "Stop" ends it and keeps the last picture.
+
+    Parameters
+    ----------
+    content, style
+        Images (1, 3, H, W) in [0, 255]; a small content image answers faster.
+    pictures
+        (place of the content weight, of the style weight, of TV) -> result, for all combinations.
+    content_weights, style_weights, tvs
+        The values of lambda_c, lambda_s and lambda_TV on the sliders.
+    steps
+        Evaluations of a live run.
+    phi
+        The loss network of live runs; made at the first one if None.
+    """
+    sliders = [
+        ipywidgets.SelectionSlider(
+            description=name,
+            options=[(f"{value:g}", value) for value in values],
+            index=len(values) // 2,
+            style={"description_width": "7rem"},
+            layout={"width": "min(100%, 28rem)"},
+        )
+        for name, values in (
+            ("content weight", content_weights),
+            ("style weight", style_weights),
+            ("TV weight", tvs),
+        )
+    ]
+    live = _LiveGatys(content, style, sliders, steps, phi)
+    note = ipywidgets.HTML("The sliders need no kernel; the buttons do.")
+    return ipywidgets.VBox([*sliders, _nested_stacks(pictures, sliders), note, live.view])
+
+
+def _nested_stacks(
+    pictures: Mapping[tuple[int, ...], Tensor],
+    sliders: Sequence[ipywidgets.SelectionSlider],
+    place: tuple[int, ...] = (),
+) -> ipywidgets.DOMWidget:
+    """A stack per slider, each holding those of the next: links in the browser can only copy."""
+    if len(place) == len(sliders):
+        return ipywidgets.Image(
+            value=jpeg_bytes(pictures[place]),
+            format="jpeg",
+            layout={"width": "24rem", "max_width": "100%", "height": "auto", "flex": "0 0 auto"},
+        )
+    slider = sliders[len(place)]
+    children = [_nested_stacks(pictures, sliders, (*place, i)) for i in range(len(slider.options))]
+    stack = ipywidgets.Stack(children, selected_index=slider.index)
+    ipywidgets.jslink((slider, "index"), (stack, "selected_index"))
+    return stack
+
+
+class _LiveGatys:
+    """Two buttons, a progress bar and a picture; the work runs in a thread so "Stop" is heard."""
+
+    def __init__(
+        self,
+        content: Tensor,
+        style: Tensor,
+        sliders: Sequence[ipywidgets.SelectionSlider],
+        steps: int,
+        phi: LossNetwork | None,
+    ) -> None:
+        self.content, self.style, self.sliders = content, style, sliders
+        self.steps, self.phi = steps, phi
+        self.start = ipywidgets.Button(description="Optimise live", icon="play")
+        self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
+        self.bar = ipywidgets.IntProgress(max=steps, layout={"width": "8rem"})
+        self.status = ipywidgets.Label()
+        self.picture = ipywidgets.Image(
+            value=jpeg_bytes(content),
+            format="jpeg",
+            layout={"display": "none", "width": "24rem", "max_width": "100%", "height": "auto"},
+        )
+        self.start.on_click(lambda _: threading.Thread(target=self.run, daemon=True).start())
+        self.stop.on_click(lambda _: self.stopped.set())
+        self.stopped = threading.Event()
+        buttons = ipywidgets.HBox(
+            [self.start, self.stop, self.bar], layout={"flex_flow": "row wrap"}
+        )
+        self.view = ipywidgets.VBox([buttons, self.status, self.picture])
+
+    def run(self) -> None:
+        self.stopped.clear()
+        self.start.disabled, self.stop.disabled = True, False
+        try:
+            self.optimise()
+        except Exception as error:  # a thread's traceback would vanish
+            self.status.value = f"Stopped by an error: {error}"
+        finally:
+            self.start.disabled, self.stop.disabled = False, True
+
+    def optimise(self) -> None:
+        content_weight, style_weight, tv = (slider.value for slider in self.sliders)
+        iterations = gatys(
+            self.content,
+            self.style,
+            content_weight=content_weight,
+            style_weight=style_weight,
+            tv=tv,
+            start="content",
+            steps=self.steps,
+            phi=self.phi,
+        )
+        self.picture.layout.display = ""
+        for step in iterations:
+            self.picture.value = jpeg_bytes(step.image)
+            self.bar.value = step.evaluations
+            terms = ", ".join(f"{name} {step.terms[name]:,.0f}" for name in ("content", "style"))
+            self.status.value = f"{step.evaluations} of {self.steps} evaluations: {terms}"
+            if self.stopped.is_set():
+                break
+
+
+def training_live(
+    recipe: StyleRecipe,
+    photographs: str | Path | PhotoBank,
+    preview: Tensor,
+    *,
+    terms: Sequence[Mapping[str, float]] = (),
+    picture: Tensor | None = None,
+    every: int = 10,
+    phi: LossNetwork | None = None,
+) -> ipywidgets.VBox:
+    """Train a network before one's eyes: its losses, and one photograph as it changes.
+
+    "Train live" runs :func:`~perceptual_edu.training.loop.train`; "Stop" ends it between two steps.
+    Until then the widget shows what was recorded: all that a page without a kernel can do.
+
+    Parameters
+    ----------
+    recipe, photographs, phi
+        As for :func:`~perceptual_edu.training.loop.train`.
+    preview
+        The photograph to watch, (1, 3, H, W) in [0, 255]; a small one costs less time.
+    terms, picture
+        The loss terms of each step of a recorded training and its last picture of ``preview``.
+    every
+        Steps between two pictures.
+    """
+    return _LiveTraining(recipe, photographs, preview, terms, picture, every, phi).view
+
+
+class _LiveTraining(_LiveGatys):
+    """The same buttons and thread around the training loop, and the loss curves as well."""
+
+    def __init__(
+        self,
+        recipe: StyleRecipe,
+        photographs: str | Path | PhotoBank,
+        preview: Tensor,
+        terms: Sequence[Mapping[str, float]],
+        picture: Tensor | None,
+        every: int,
+        phi: LossNetwork | None,
+    ) -> None:
+        shown = preview if picture is None else picture
+        super().__init__(shown, preview, (), recipe.steps, phi)
+        self.recipe, self.photographs, self.preview = recipe, photographs, preview
+        self.every = every
+        self.start.description = "Train live"
+        self.picture.layout.display = ""
+        self.curves = ipywidgets.Image(
+            value=_loss_curves(terms, recipe.steps),
+            format="png",
+            layout={"width": "24rem", "max_width": "100%", "height": "auto"},
+        )
+        side_by_side = ipywidgets.HBox(
+            [self.curves, self.picture], layout={"flex_flow": "row wrap", "align_items": "center"}
+        )
+        recorded = " Shown is a recorded training." if terms else ""
+        self.status.value = f"The buttons need a kernel.{recorded}"
+        self.view.children = [self.view.children[0], self.status, side_by_side]
+
+    def optimise(self) -> None:
+        terms = []
+        for step in train(self.recipe, self.photographs, phi=self.phi):
+            terms.append(step.terms.floats())
+            stop = self.stopped.is_set() or step.step == self.recipe.steps
+            if stop or step.step == 1 or step.step % self.every == 0:
+                self.draw(step, terms)
+            if stop:
+                break
+
+    def draw(self, step: TrainingStep, terms: Sequence[Mapping[str, float]]) -> None:
+        step.network.eval()  # or batch norm would learn from the preview
+        with torch.no_grad():
+            self.picture.value = jpeg_bytes(step.network(self.preview.to(step.terms.total.device)))
+        step.network.train()
+        self.curves.value = _loss_curves(terms, self.recipe.steps)
+        self.bar.value = step.step
+        words = ", ".join(f"{name} {terms[-1][name]:,.0f}" for name in ("content", "style"))
+        self.status.value = f"step {step.step} of {self.recipe.steps}: {words}"
+
+
+def _loss_curves(terms: Sequence[Mapping[str, float]], steps: int) -> bytes:
+    """A PNG. Not by pyplot, which belongs to the main thread."""
+    figure = Figure(figsize=(4.8, 3.2), dpi=80, layout="constrained", facecolor="white")
+    axis = figure.subplots()
+    for name in ("total", "content", "style"):
+        axis.plot(range(1, len(terms) + 1), [step[name] for step in terms], label=name)
+    axis.set(xlabel="step", ylabel="weighted loss", yscale="log", xlim=(1, max(2, steps)))
+    axis.grid(alpha=0.3, which="both", linewidth=0.5)
+    axis.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

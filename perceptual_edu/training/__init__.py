@@ -1,0 +1,36 @@
+"""Minimise a loss over the weights of a network (sections 3, 4.1 and 4.2 of the paper).
+
+Begin with :mod:`~perceptual_edu.training.recipes`: what is trained and towards what, with the
+paper's numbers. :mod:`~perceptual_edu.training.loop` then does it: photographs in, network, loss,
+gradient, step. The other modules change nothing in that: :mod:`~perceptual_edu.training.muon` is an
+optimiser that needs fewer steps than the paper's Adam,
+:mod:`~perceptual_edu.training.performance` makes a step faster, and
+:mod:`~perceptual_edu.training.state` keeps what a training needs to go on.
+"""
+
+from .loop import TrainingStep, train
+from .muon import Muon
+from .performance import Switches
+from .recipes import (
+    ARCHITECTURES,
+    LOSSES,
+    OPTIMIZERS,
+    Recipe,
+    StyleRecipe,
+    SuperResolutionRecipe,
+    TrainingError,
+)
+
+__all__ = [
+    "ARCHITECTURES",
+    "LOSSES",
+    "OPTIMIZERS",
+    "Muon",
+    "Recipe",
+    "StyleRecipe",
+    "SuperResolutionRecipe",
+    "Switches",
+    "TrainingError",
+    "TrainingStep",
+    "train",
+]

@@ -1,0 +1,63 @@
+"""What makes training faster without changing what is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..losses import TERMS, LossTerms
+
+
+@dataclass(frozen=True)
+class Switches:
+    """What makes training faster without changing what is trained. Chapter 6 measures each."""
+
+    bfloat16: bool = True
+    """Convolutions in bfloat16 where the hardware multiplies it natively; weights in float32."""
+    channels_last: bool = True
+    """A pixel's channels side by side in memory."""
+    fused_adam: bool = True
+    """One kernel for the whole update instead of several a parameter."""
+    compiled: bool = False
+    """``torch.compile``: a minute or two to compile. Needs a C++ compiler. Experimental: with
+    PyTorch 2.14 on a CPU a bfloat16 training stopped with a loss that was not a number."""
+    cuda_graph: bool = False
+    """Record a step once and replay it: no time between kernels. CUDA, one process only."""
+    tf32: bool = True
+    """Let a GPU round float32 factors to 10 bits of mantissa in products."""
+
+    @classmethod
+    def plain(cls) -> Switches:
+        """All off: PyTorch as it comes."""
+        return cls(*[False] * len(dataclasses.fields(cls)))
+
+
+class CudaGraph:
+    """A CUDA graph of one step: recorded once, then replayed without any work of Python's."""
+
+    def __init__(self) -> None:
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.steps = 0
+
+    def run(self, update: Callable[..., LossTerms], batch: Tensor, numbers: Tensor) -> LossTerms:
+        self.steps += 1
+        if self.steps <= 3:  # libraries choose their kernels first; real steps, on another stream
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                terms = update(batch, numbers)
+            torch.cuda.current_stream().wait_stream(stream)
+            return terms
+        if self.graph is None:
+            self.inputs = batch.clone(), numbers.clone()
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.terms = update(*self.inputs)
+        for ours, new in zip(self.inputs, (batch, numbers), strict=True):
+            ours.copy_(new)
+        self.graph.replay()
+        return LossTerms(*(getattr(self.terms, name).clone() for name in TERMS))

@@ -1,0 +1,265 @@
+"""What is trained and towards what: a recipe is a network, an objective and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..assets import file_or_bundled, style
+from ..datasets.degradation import PAPER_BLUR, degrade
+from ..images import load_image
+from ..loss_network import LossNetwork
+from ..losses import CONTENT_LAYER, STYLE_LAYERS, LossTerms, PerceptualLoss
+from ..networks.blocks import InstanceNorm
+from ..networks.serialization import load_network
+from ..networks.style import StyleNet
+from ..networks.super_resolution import SRCNN, SuperResolutionNet
+
+
+class TrainingError(Exception):
+    """Training cannot begin or go on; the message says why and what to do."""
+
+
+OPTIMIZERS = ("adam", "muon")
+"""What changes a style network's weights: the paper's, or a faster one."""
+
+
+def _check_choice(name: str, found: str, choices: tuple[str, ...]) -> None:
+    if found not in choices:
+        raise TrainingError(f"{name} is {found!r}; wanted is {' or '.join(choices)}")
+
+
+Objective = Callable[..., LossTerms]
+"""Of a network, a batch of photographs (B, 3, H, W), and their numbers in the training (B,)."""
+
+
+@dataclass(frozen=True)
+class StyleRecipe:
+    """A style network, with the paper's numbers and the released code's weights as defaults."""
+
+    style: str | tuple[str, ...]
+    """The style picture, a file or a bundled style's name; or several, for one network."""
+    style_size: int | tuple[int, ...] = 256
+    """Its longer side in pixels, or each one's. It sets the size of the brush strokes."""
+    width: int = 32
+    """Filters of the first layer; 16 is what most released networks have."""
+    norm: str = "instance"
+    """``"instance"``, or ``"batch"`` as in the paper."""
+    upsampling: str = "resize"
+    """``"resize"``, or ``"transposed"`` as in the paper."""
+    padding: str = "reflection"
+    """``"reflection"``, ``"zero"``, or ``"start"`` as in the paper."""
+    content_layer: str = CONTENT_LAYER
+    """Where content is compared."""
+    content_weight: float = 1.0
+    """lambda_c."""
+    style_layers: tuple[str, ...] = STYLE_LAYERS
+    """Where Gram matrices are compared."""
+    style_weight: float | tuple[float, ...] = 5.0
+    """lambda_s, for each style layer (mean-squared Gram matrices, as in the released code); or
+    each style's."""
+    tv: float | tuple[float, ...] = 1e-6
+    """lambda_TV, or each style's."""
+    size: int = 256
+    """Width and height of the training crops, pixels."""
+    batch: int = 4
+    """Photographs a step (over all processes)."""
+    steps: int = 40_000
+    """Iterations; 40,000 batches of 4 are about two passes over COCO 2014."""
+    optimizer: str = "adam"
+    """``"adam"`` as in the paper, or ``"muon"``: Muon for the filters, Adam for all else. It needs
+    about half the steps."""
+    learning_rate: float = 1e-3
+    """Of the optimiser, constant in the paper."""
+    cooldown: float = 0.0
+    """The last part of the steps, 0 to 1, over which the learning rate falls to zero."""
+    start_from: str | None = None
+    """A trained network's file to go on from, instead of random weights."""
+    base: str | None = None
+    """A trained network's file whose convolutions are taken and kept: only the scales and shifts
+    of the normalisation are trained, which is how a network of many styles learns another one."""
+    seed: int = 0
+    """Of the first weights and of the order of the photographs."""
+    warmup: ClassVar[int] = 0
+    """Normalisation makes a slow start needless; compare super-resolution's."""
+
+    def __post_init__(self) -> None:
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        for field in ("style_size", "style_weight", "tv"):
+            value = getattr(self, field)
+            if isinstance(value, tuple) and len(value) != len(self.pictures):
+                raise TrainingError(
+                    f"{field} has {len(value)} values; wanted are {len(self.pictures)}, one a style"
+                )
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The style pictures, one or more."""
+        return (self.style,) if isinstance(self.style, str) else tuple(self.style)
+
+    def each(self, field: str) -> tuple:
+        """A field's value for each style: ``recipe.each("tv")``."""
+        value = getattr(self, field)
+        return value if isinstance(value, tuple) else (value,) * len(self.pictures)
+
+    def network(self) -> nn.Module:
+        """The network with its first weights."""
+        if self.start_from:
+            return load_network(self.start_from)
+        styles = [Path(picture).stem for picture in self.pictures]
+        if self.base:
+            return with_new_styles(load_network(self.base), styles)
+        torch.manual_seed(self.seed)
+        how = dict(norm=self.norm, upsampling=self.upsampling, padding=self.padding)
+        return StyleNet(width=self.width, styles=styles, **how)
+
+    def loss(self, phi: LossNetwork) -> PerceptualLoss:
+        """Equation 5 with the style targets; the content target is still to be set."""
+        weights, tvs = self.each("style_weight"), self.each("tv")
+        weight, tv = max(weights), max(tvs)
+        loss = PerceptualLoss(
+            phi,
+            content={self.content_layer: self.content_weight} if self.content_weight else {},
+            style=dict.fromkeys(self.style_layers, weight) if weight else {},
+            tv=tv,
+        )
+        pictures = [
+            load_image(file_or_bundled(name, style), long_side=side).to(phi.mean_bgr.device)
+            for name, side in zip(self.pictures, self.each("style_size"), strict=True)
+        ]
+        factors = ([value / (top or 1) for value in v] for v, top in ((weights, weight), (tvs, tv)))
+        return loss.set_styles(pictures, *factors)
+
+    def objective(self, phi: LossNetwork) -> Objective:
+        """Equation 5 as a function of the network and a batch of photographs.
+
+        Photograph number i of the training is painted in style number i modulo N.
+        """
+        loss, count = self.loss(phi), len(self.pictures)
+
+        def compare(
+            network: nn.Module, photographs: Tensor, numbers: Tensor | None = None
+        ) -> LossTerms:
+            photographs = _with_grain_if_flat(photographs)
+            loss.set_content(photographs)
+            if count == 1:
+                return loss(network(photographs))
+            chosen = numbers % count
+            return loss(network(photographs, F.one_hot(chosen, count).float()), chosen)
+
+        return compare
+
+
+def with_new_styles(base: nn.Module, styles: Sequence[str]) -> StyleNet:
+    """The convolutions of ``base``, frozen, and scales and shifts for new styles, to be trained.
+
+    These begin as the mean of all styles that ``base`` has.
+
+    Raises
+    ------
+    TrainingError
+        If ``base`` is not a style network with instance normalisation.
+    """
+    if not isinstance(base, StyleNet) or base.config["norm"] != "instance":
+        raise TrainingError(f"base is {base!r}; wanted is a StyleNet with instance norm")
+    network = StyleNet(**base.config | {"styles": list(styles)})
+    mean = base.only(dict.fromkeys(base.styles, 1.0))
+    for name, values in mean.state_dict().items():
+        network.get_parameter(name).data.copy_(values)
+    norms = [module for module in network.modules() if isinstance(module, InstanceNorm)]
+    network.requires_grad_(False)
+    for norm in norms:
+        norm.requires_grad_(True)
+    return network
+
+
+def _with_grain_if_flat(images: Tensor) -> Tensor:
+    """Add up to 3 grey levels of grain to those images (B, 3, H, W), in [0, 255], of one colour.
+
+    In such an image normalisation has no variance to divide by: the gradient grows by a factor of
+    hundreds in each layer, in the end beyond all numbers.
+    """
+    height, width = images.shape[2:]
+    count = torch.arange(height * width, dtype=torch.float32, device=images.device)
+    grain = 3 * count.square().sin().view(height, width)  # irregular, and the same in every run
+    spread = (images.amax((2, 3), True) - images.amin((2, 3), True)).amax(1, True)
+    return torch.where(spread <= 2, (images + grain).clamp(0, 255), images)
+
+
+ARCHITECTURES = ("recommended", "paper", "srcnn")
+"""Super-resolution networks: ours, the supplement's, and the baseline's."""
+
+
+LOSSES = ("feature", "pixel")
+"""Super-resolution losses: l_feat and l_pixel of section 3.2."""
+
+
+@dataclass(frozen=True)
+class SuperResolutionRecipe:
+    """A super-resolution network; the defaults are the paper's, but for the network itself."""
+
+    factor: int = 4
+    """How many times larger the result is: 4 or 8."""
+    loss: str = "feature"
+    """``"feature"``: phi's features of result and truth are compared; ``"pixel"``: their pixels."""
+    architecture: str = "recommended"
+    """``"recommended"``, ``"paper"`` or ``"srcnn"``."""
+    layer: str = "relu2_2"
+    """Where features are compared."""
+    blur: float = PAPER_BLUR
+    """Blur before shrinking, pixels; 0 is the standard of the benchmarks."""
+    size: int = 288
+    """Width and height of the large patches, pixels."""
+    batch: int = 4
+    """Patches a step (over all processes)."""
+    steps: int = 200_000
+    """Iterations."""
+    learning_rate: float = 1e-3
+    """Of Adam, constant in the paper."""
+    warmup: int = 200
+    """The first steps, over which the learning rate rises from zero. Without them the few filters
+    of the last layers may be switched off by the first large steps, and stay so."""
+    cooldown: float = 0.0
+    """The last part of the steps, 0 to 1, over which the learning rate falls to zero."""
+    start_from: str | None = None
+    """A trained network's file to go on from, instead of random weights."""
+    seed: int = 0
+    """Of the first weights and of the order of the photographs."""
+    optimizer: ClassVar[str] = "adam"
+    """The paper's."""
+
+    def __post_init__(self) -> None:
+        _check_choice("loss", self.loss, LOSSES)
+        _check_choice("architecture", self.architecture, ARCHITECTURES)
+        if self.size % self.factor:
+            raise TrainingError(f"patches of {self.size} pixels: not a multiple of {self.factor}")
+
+    def network(self) -> nn.Module:
+        """The network with its first weights."""
+        if self.start_from:
+            return load_network(self.start_from)
+        torch.manual_seed(self.seed)
+        makers = {"paper": SuperResolutionNet.paper, "srcnn": SRCNN}
+        return makers.get(self.architecture, SuperResolutionNet)(self.factor)
+
+    def objective(self, phi: LossNetwork) -> Objective:
+        """l_feat or l_pixel as a function of the network and a batch of photographs."""
+        if self.loss == "pixel":
+            loss = PerceptualLoss(phi, pixel=1.0)
+        else:
+            loss = PerceptualLoss(phi, content={self.layer: 1.0})
+
+        def compare(network: nn.Module, photographs: Tensor, _: Tensor | None = None) -> LossTerms:
+            small = degrade(photographs, self.factor, blur=self.blur)
+            return loss.set_content(photographs)(network(small))
+
+        return compare
+
+
+Recipe = StyleRecipe | SuperResolutionRecipe
