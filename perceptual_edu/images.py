@@ -159,7 +159,7 @@ def bicubic(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def check_output(path: Path, *, size: tuple[int, int] = (1, 1), transparent: bool = False) -> None:
-    """Raise an :exc:`~perceptual_edu.pictures.ImageError` now if ``path`` could not be written later.
+    """Raise :exc:`~perceptual_edu.pictures.ImageError` if ``path`` could not be written later.
 
     ``size`` is the picture's width and height, ``transparent`` whether it has an alpha channel.
     """
