@@ -227,3 +227,13 @@ def luma(image: Tensor) -> Tensor:
     """
     weights = torch.tensor([65.481, 128.553, 24.966], device=image.device).view(1, 3, 1, 1) / 255
     return 16 + (image.float() * weights).sum(1, keepdim=True)
+
+
+def brightness(image: Tensor) -> Tensor:
+    """R, G, B weighted by :data:`LUMA`: (B, 3, H, W) to (B, 1, H, W).
+
+    Adding as much to R, G and B makes a picture brighter by it and leaves its colours.
+    """
+    # No tensor of weights: on a GPU it would be copied there each time, and in no CUDA graph.
+    red, green, blue = (weight * x for weight, x in zip(LUMA, image.split(1, dim=1), strict=True))
+    return red + green + blue

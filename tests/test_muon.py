@@ -51,5 +51,5 @@ def test_a_step_is_as_large_as_the_learning_rate():
 
 
 def test_another_optimiser_is_refused():
-    with pytest.raises(TrainingError, match="optimizer is 'sgd'; wanted is adam or muon"):
+    with pytest.raises(TrainingError, match="optimizer is 'sgd'; wanted is one of adam, muon"):
         StyleRecipe("mosaic", optimizer="sgd")

@@ -1,15 +1,22 @@
+import copy
 import json
 
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
+from perceptual_edu.evaluation.plain import plainly
 from perceptual_edu.networks import (
+    SRCNN,
     ConvBlock,
     InstanceNorm,
     NetworkError,
     StyleNet,
+    SuperResolutionNet,
+    UpsampleBlock,
     blocks,
     load_network,
     read_card,
@@ -17,6 +24,7 @@ from perceptual_edu.networks import (
     serialization,
     style,
 )
+from perceptual_edu.networks.layout import instance_norm, layout_of, padded_as_volumes
 
 
 def with_random_norms(network):
@@ -129,21 +137,86 @@ def test_the_papers_network_written_down_plainly_gives_the_same_picture(norm):
 @pytest.mark.parametrize("padding", ["reflection", "zero"])
 @pytest.mark.parametrize("upsampling", ["resize", "bilinear"])
 def test_enlarging_and_convolving_at_once_is_one_after_the_other(upsampling, padding):
-    if (upsampling, padding) == ("bilinear", "zero"):
-        pytest.skip("there zeros are put around the small map, not around the large one")
-    block = ConvBlock(4, 5, 3, 0.5, norm=None, relu=False, upsampling=upsampling, padding=padding)
+    block = UpsampleBlock(4, 5, norm=None, relu=False, upsampling=upsampling, padding=padding)
     x = torch.rand(2, 4, 6, 7, requires_grad=True)
-    mode = {"resize": "nearest", "bilinear": "bilinear"}[upsampling]
-    large = F.interpolate(x, scale_factor=2, mode=mode)
-    plain = block.conv(F.pad(large, (1,) * 4, mode="replicate") if padding != "zero" else large)
     at_once = block(x)
-    assert torch.allclose(at_once, plain, atol=1e-5)
-    for of in (x, block.conv.weight, block.conv.bias):
+    block.fast = False
+    plain = block(x)
+    torch.testing.assert_close(at_once, plain, atol=1e-5, rtol=0)
+    gradient = torch.rand_like(plain)
+    for of in (x, *block.parameters()):
         wanted, found = (
-            torch.autograd.grad(y.square().sum(), of, retain_graph=True)[0]
-            for y in (plain, at_once)
+            torch.autograd.grad(y, of, gradient, retain_graph=True)[0] for y in (plain, at_once)
         )
-        assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(
+    ("upsampling", "padding", "mode", "border"),
+    [
+        ("resize", "reflection", "nearest", "reflect"),
+        ("resize", "zero", "nearest", "constant"),
+        ("bilinear", "reflection", "bilinear", "replicate"),
+    ],
+)
+def test_a_block_that_doubles_is_pytorchs_enlargement_convolved(
+    upsampling, padding, mode, border, fast
+):
+    block = UpsampleBlock(4, 5, norm=None, relu=False, upsampling=upsampling, padding=padding)
+    block.fast = fast
+    x = torch.randn(2, 4, 6, 7)
+    large = F.pad(F.interpolate(x, scale_factor=2, mode=mode), (1,) * 4, mode=border)
+    torch.testing.assert_close(block(x), block.conv(large), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        StyleNet(width=4),
+        StyleNet(width=4, padding="zero"),
+        SuperResolutionNet(4, width=8),
+        SuperResolutionNet(4, width=8, upsampling="resize", padding="zero"),
+    ],
+    ids=repr,
+)
+def test_a_network_told_to_do_it_plainly_gives_the_same_pictures(network):
+    torch.nn.init.normal_(network.layers[-1].conv.weight, std=0.05)
+    image = 255 * torch.rand(2, 3, 17, 22)
+    plain = plainly(copy.deepcopy(network))
+    with FlopCounterMode(display=False) as fast:
+        at_once = network(image)
+    with FlopCounterMode(display=False) as slow:
+        torch.testing.assert_close(plain(image), at_once, atol=0.02, rtol=0)
+    changed = [torch.ops.aten.bmm in c.get_flop_counts()["Global"] for c in (fast, slow)]
+    assert changed == [True, False], "whether filters are changed before they are applied"
+
+
+@pytest.mark.parametrize("how", [dict(), dict(upsampling="transposed"), dict(norm="batch")])
+def test_a_stride_of_one_half_makes_a_block_that_doubles(how):
+    torch.manual_seed(0)
+    block = ConvBlock(4, 5, 3, 0.5, **how)
+    torch.manual_seed(0)
+    same = UpsampleBlock(4, 5, **how)
+    assert type(block) is UpsampleBlock
+    x = torch.rand(2, 4, 6, 7)
+    assert torch.equal(copy.deepcopy(block)(x), same(x))
+    assert same(x).shape == (2, 5, 12, 14)
+    assert type(copy.deepcopy(ConvBlock(4, 5, 3))) is ConvBlock
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+def test_padding_as_volumes_is_padding_and_keeps_channels_last(mode):
+    x = torch.randn(2, 5, 7, 9, dtype=torch.double).to(memory_format=torch.channels_last)
+    x.requires_grad_()
+    margins = (4, 1, 2, 0)
+    plain, kept = F.pad(x, margins, mode=mode), padded_as_volumes(x, margins, mode)
+    assert torch.equal(kept, plain)
+    assert layout_of(kept) is torch.channels_last
+    gradient = torch.randn_like(plain)
+    wanted, found = (torch.autograd.grad(y, x, gradient)[0] for y in (plain, kept))
+    torch.testing.assert_close(found, wanted)
+    assert layout_of(found) is torch.channels_last
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -158,11 +231,63 @@ def test_instance_normalisation_is_pytorchs_and_keeps_the_layout(layout):
     assert norm(x).is_contiguous(memory_format=layout)
 
 
+INSTANCE_NORMS = {
+    "on a CPU": instance_norm,
+    "elsewhere": torch.compile(instance_norm, backend="eager", dynamic=False),
+}
+"""Compiled code takes the way of other devices."""
+
+
+@pytest.mark.parametrize("where", INSTANCE_NORMS)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_the_gradient_of_instance_normalisation_is_autograds(layout):
-    x = torch.randn(2, 3, 4, 5, dtype=torch.double).to(memory_format=layout).requires_grad_()
-    scale, shift = (torch.randn(2, 3, dtype=torch.double, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradcheck(blocks.instance_norm, (x, scale, shift))
+def test_instance_normalisation_has_autograds_gradient_on_all_devices(layout, where):
+    x = (3 + 2 * torch.randn(2, 3, 4, 5, dtype=torch.double)).to(memory_format=layout)
+    inputs = [x, *torch.randn(2, 2, 3, dtype=torch.double)]
+    for each in inputs:
+        each.requires_grad_()
+    normalised = F.instance_norm(x)
+    expected = normalised * inputs[1][:, :, None, None] + inputs[2][:, :, None, None]
+    y = INSTANCE_NORMS[where](*inputs)
+    torch.testing.assert_close(y, expected)
+    assert layout_of(y) is layout
+    gradient = torch.randn_like(y)
+    wanted, found = (torch.autograd.grad(z, inputs, gradient) for z in (expected, y))
+    torch.testing.assert_close(found, wanted)
+
+
+class HostNumbers(TorchDispatchMode):
+    """Notes tensors made from Python's numbers: a GPU would wait for them at each pass, and a CUDA
+    graph refuses them."""
+
+    found = 0
+
+    def __torch_dispatch__(self, operator, types, arguments=(), keywords=None):
+        self.found += operator is torch.ops.aten.lift_fresh.default
+        return operator(*arguments, **(keywords or {}))
+
+
+def test_numbers_from_the_host_are_noticed():
+    with HostNumbers() as host:
+        torch.tensor([1.0, 2.0])
+    assert host.found == 1
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        StyleNet(width=2),
+        StyleNet.paper(width=2),
+        SuperResolutionNet(4, width=4),
+        SuperResolutionNet.paper(),
+        SRCNN(4),
+    ],
+    ids=lambda network: type(network).__name__,
+)
+def test_a_step_makes_no_tensors_of_numbers_from_the_host(network):
+    image = 255 * torch.rand(2, 3, 48, 48)
+    with HostNumbers() as host:
+        network(image).square().mean().backward()
+    assert host.found == 0
 
 
 def with_random_styles(*names):

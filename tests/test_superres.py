@@ -404,8 +404,8 @@ def test_a_stopped_training_goes_on_to_the_same_network(bank, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"loss": "l2"}, "loss is 'l2'; wanted is feature or pixel"),
-        ({"architecture": "big"}, "architecture is 'big'; wanted is recommended or paper or srcnn"),
+        ({"loss": "l2"}, "loss is 'l2'; wanted is one of feature, pixel"),
+        ({"architecture": "big"}, "architecture is 'big'; wanted is one of recommended, paper"),
         ({"size": 34}, "patches of 34 pixels: not a multiple of 4"),
     ],
 )

@@ -6,7 +6,6 @@ Float32, PyTorch's default memory layout, no switch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +17,7 @@ from ..datasets.degradation import degrade
 from ..devices import device
 from ..images import load_image
 from ..losses import CONTENT_LAYER, STYLE_LAYERS
-from ..networks.blocks import ConvBlock
+from ..networks.blocks import UpsampleBlock
 from ..networks.style import StyleNet
 from ..training.recipes import StyleRecipe, SuperResolutionRecipe
 from ..vgg_weights import read_vgg16, vgg16_weights
@@ -79,15 +78,9 @@ def plain_features(where: torch.device, convs: int = 10) -> Callable[[Tensor], d
 def plainly(network: nn.Module) -> nn.Module:
     """Let a network enlarge its maps first and convolve then, as one would write it."""
     for block in network.modules():
-        if isinstance(block, ConvBlock) and block.enlarge == 2:
-            block.enlarge_and_convolve = partial(_enlarge_then_convolve, block)
+        if isinstance(block, UpsampleBlock):
+            block.fast = False
     return network
-
-
-def _enlarge_then_convolve(block: ConvBlock, x: Tensor) -> Tensor:
-    mode = "nearest" if block.upsampling == "resize" else "bilinear"
-    x = F.pad(F.interpolate(x, scale_factor=2, mode=mode), (1,) * 4, mode=block.border)
-    return F.conv2d(x, block.conv.weight, block.conv.bias)
 
 
 def plain_training(recipe: StyleRecipe, bank: PhotoBank) -> Iterator[float]:

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from ..files import written_atomically
-from ..networks.blocks import ConvBlock, InstanceNorm, ResidualBlock
+from ..networks.blocks import Block, InstanceNorm, ResidualBlock, UpsampleBlock
 from ..networks.style import START_PADDING, StyleNet
 
 _OPSET, _IR = 17, 8  # of 2022: old enough for runtimes that are not of today
@@ -63,11 +63,8 @@ def _model(network: StyleNet) -> onnx.ModelProto:
     x = graph.node("Sub", x, graph.constant(np.float32(1)))
     x = graph.node("Pad", x, graph.node("Concat", before, after, axis=0), mode="reflect")
     for layer in network.layers:
-        x = (
-            _residual(graph, layer, x)
-            if isinstance(layer, ResidualBlock)
-            else _conv(graph, layer, x)
-        )
+        add = _residual if isinstance(layer, ResidualBlock) else _block
+        x = add(graph, layer, x)
     nothing, last_axes = graph.constant(np.int64([0, 0])), graph.constant(np.int64([2, 3]))
     x = graph.node("Tanh", graph.node("Slice", x, nothing, size, last_axes))
     x = graph.node("Add", x, graph.constant(np.float32(1)))
@@ -114,19 +111,20 @@ class _Graph:
         return name
 
 
-def _conv(graph: _Graph, block: ConvBlock, x: str) -> str:
-    if block.enlarge > 1:
-        scales = graph.constant(np.float32([1, 1, block.enlarge, block.enlarge]))
-        how = dict(coordinate_transformation_mode="asymmetric", nearest_mode="floor")
-        x = graph.node("Resize", x, "", scales, mode="nearest", **how)
-    if block.reflect:
-        margins = graph.constant(np.int64([0, 0, block.reflect, block.reflect] * 2))
-        x = graph.node("Pad", x, margins, mode="reflect")
+def _block(graph: _Graph, block: Block, x: str) -> str:
     conv = block.conv
-    how = dict(kernel_shape=conv.kernel_size, strides=conv.stride, pads=conv.padding * 2)
     operator = "Conv"
+    how = dict(kernel_shape=conv.kernel_size, strides=conv.stride, pads=conv.padding * 2)
     if isinstance(conv, nn.ConvTranspose2d):
         operator, how = "ConvTranspose", how | dict(output_padding=conv.output_padding)
+    elif isinstance(block, UpsampleBlock):
+        scales = graph.constant(np.float32([1, 1, 2, 2]))
+        nearest = dict(coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+        x = graph.node("Resize", x, "", scales, mode="nearest", **nearest)
+    if block.margin:
+        margins = graph.constant(np.int64([0, 0, block.margin, block.margin] * 2))
+        mode = {"replicate": "edge"}.get(block.border, block.border)
+        x = graph.node("Pad", x, margins, mode=mode)
     x = graph.node(operator, x, graph.constant(conv.weight), graph.constant(conv.bias), **how)
     norm = block.norm
     if isinstance(norm, InstanceNorm):
@@ -147,7 +145,7 @@ def _mixed(graph: _Graph, values: Tensor) -> str:
 
 
 def _residual(graph: _Graph, block: ResidualBlock, x: str) -> str:
-    change = _conv(graph, block.second, _conv(graph, block.first, x))
+    change = _block(graph, block.second, _block(graph, block.first, x))
     if block.crop:
         first, last = np.int64([block.crop] * 2), np.int64([-block.crop] * 2)
         x = graph.node("Slice", x, *map(graph.constant, (first, last, np.int64([2, 3]))))

@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..networks.blocks import ConvBlock, InstanceNorm, ResidualBlock, scaled_tanh
+from ..networks.blocks import Block, InstanceNorm, ResidualBlock, UpsampleBlock, scaled_tanh
+from ..networks.layout import padded
 from ..networks.style import StyleNet
-from ..networks.upsampling import interleaved
+from ..networks.upsampling import interleaved, small_filters
 
 STRIP_PIXELS = 1_000_000
 """Pictures of more than twice as many pixels are computed in strips of as many."""
@@ -126,7 +127,7 @@ def _residual(block: ResidualBlock, x: _Map) -> _Map:
     return x
 
 
-def _layer(block: ConvBlock, x: _Map) -> _Map:
+def _layer(block: Block, x: _Map) -> _Map:
     """Convolution, normalisation, ReLU."""
     y, norm = _convolution(block, x), block.norm
     if norm is None:
@@ -169,34 +170,33 @@ def _statistics(y: _Map) -> tuple[Tensor, Tensor]:
 # ---------------------------------------------------------------- convolutions
 
 
-def _convolution(block: ConvBlock, x: _Map) -> _Map:
+def _convolution(block: Block, x: _Map) -> _Map:
     """Padding, upsampling and convolution of some rows, reading as few as they need."""
     kernel, bias, stride, shuffle = _kernel(block)
     kernel = kernel.to(x.dtype, memory_format=torch.channels_last)
     bias = bias.to(x.dtype)
     margin = block.conv.kernel_size[0] // 2
-    border = "reflect" if block.reflect and block.enlarge == 1 else block.border
 
     def rows(a: int, b: int) -> Tensor:
         first = a // shuffle * stride - margin
         last = (b // shuffle - 1) * stride + kernel.shape[2] - margin
         z = x.rows(max(first, 0), min(last, x.height))
         margins = (margin, margin, max(-first, 0), max(last - x.height, 0))
-        z = F.conv2d(F.pad(z, margins, mode=border), kernel, bias, stride)
+        z = F.conv2d(padded(z, margins, block.border), kernel, bias, stride)
         return interleaved(z) if shuffle == 2 else z
 
     return x.then(rows, shuffle / stride)
 
 
-def _kernel(block: ConvBlock) -> tuple[Tensor, Tensor, int, int]:
+def _kernel(block: Block) -> tuple[Tensor, Tensor, int, int]:
     """A kernel that does the block's work in less time, bias, stride, and how much to shuffle.
 
     With a shuffle of 2 there are four times as many filters: each position of the convolution
     gives 2 x 2 pixels.
     """
     conv, stride = block.conv, block.conv.stride[0]
-    if block.enlarge == 2:
-        return *block.enlarging_filters(), stride, 2
+    if isinstance(block, UpsampleBlock):
+        return *small_filters(conv, block.upsampling), 1, 2
     if conv.out_channels < 4:
         # Processors multiply for 16 filters at a time, so three filters leave most of it idle.
         moved = [F.pad(conv.weight, (b, 1 - b, a, 1 - a)) for a in (0, 1) for b in (0, 1)]

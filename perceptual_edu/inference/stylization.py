@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..devices import autocast, fast_dtype
-from ..images import LUMA
+from ..images import brightness
 from ..networks.blocks import check_image
 from ..networks.style import StyleNet
 from .strips import can_be_in_strips, in_strips
@@ -115,8 +115,7 @@ def _whole(network: StyleNet, image: Tensor, dtype: torch.dtype) -> Tensor:
 def _mixed(photo: Tensor, y: Tensor, strength: float, keep_colors: bool) -> Tensor:
     if keep_colors:
         # In YIQ and YCbCr alike, another luma and the same colour move R, G and B by as much.
-        luma = torch.tensor(LUMA, device=y.device).view(1, 3, 1, 1)
-        y = (photo + ((y - photo) * luma).sum(1, keepdim=True)).clamp(0, 255)
+        y = (photo + brightness(y - photo)).clamp(0, 255)
     return torch.lerp(photo, y, strength)
 
 

@@ -11,7 +11,7 @@ from skimage.exposure import match_histograms
 from torch import Tensor, nn
 
 from ..devices import autocast, fast_dtype
-from ..images import LUMA, bicubic, to_8_bit
+from ..images import bicubic, brightness, to_8_bit
 from ..networks.blocks import check_image
 from ..networks.super_resolution import SRCNN, SuperResolutionNet
 
@@ -57,7 +57,8 @@ def upscale(
     Returns
     -------
     Tensor
-        (1, 3, factor H, factor W), uint8, on the CPU.
+        (1, 3, factor H, factor W), on the image's device; uint8, because float32 would take four
+        times the memory of what may be a very large picture.
 
     Raises
     ------
@@ -69,7 +70,8 @@ def upscale(
         raise ValueError(f"upscale takes one image, (1, 3, H, W), not {tuple(image.shape)}")
     factor = network.config["factor"]
     height, width = image.shape[2:]
-    result = torch.empty(1, 3, factor * height, factor * width, dtype=torch.uint8)
+    size = (1, 3, factor * height, factor * width)
+    result = torch.empty(size, dtype=torch.uint8, device=image.device)
     whole = network.config.get("norm") == "instance"
     tile = max(height, width) if whole else tile
     for top, left, y in _tiles(network, image, tile, dtype, keep_colors):
@@ -94,8 +96,7 @@ def with_colors_of(low: Tensor, y: Tensor) -> Tensor:
         (B, 3, H, W), float32, not clipped.
     """
     plain = bicubic(low, *y.shape[2:])
-    luma = torch.tensor(LUMA, device=y.device).view(1, 3, 1, 1)
-    y = plain + ((y - plain) * luma).sum(1, keepdim=True)
+    y = plain + brightness(y - plain)
     return y + bicubic(low - bicubic(y, *low.shape[2:]), *y.shape[2:])
 
 

@@ -15,7 +15,15 @@ layers, then :mod:`~perceptual_edu.networks.blocks`, which says what a layer is,
 :mod:`~perceptual_edu.networks.serialization` reads and writes files.
 """
 
-from .blocks import NORMS, UPSAMPLINGS, ConvBlock, InstanceNorm, ResidualBlock, scaled_tanh
+from .blocks import (
+    NORMS,
+    UPSAMPLINGS,
+    ConvBlock,
+    InstanceNorm,
+    ResidualBlock,
+    UpsampleBlock,
+    scaled_tanh,
+)
 from .serialization import NetworkError, load_network, read_card, save_network
 from .style import PADDINGS, START_PADDING, StyleNet
 from .super_resolution import FACTORS, SRCNN, SuperResolutionNet
@@ -33,6 +41,7 @@ __all__ = [
     "ResidualBlock",
     "StyleNet",
     "SuperResolutionNet",
+    "UpsampleBlock",
     "load_network",
     "read_card",
     "save_network",

@@ -1,12 +1,18 @@
-"""What the networks are built of: convolution, normalisation, ReLU; the residual block."""
+"""What the networks are built of (section 3.1 and the supplement).
+
+A convolution, normalisation, ReLU; the same of a doubled picture; the residual block.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .upsampling import PHASES, interleaved
+from .layout import instance_norm, padded
+from .upsampling import INTERPOLATIONS, enlarged_and_convolved
 
 NORMS = ("instance", "batch")
 """Ways to normalise: ours, and the paper's."""
@@ -61,83 +67,113 @@ class InstanceNorm(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 
-def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
-    """Each channel of each image to mean ``shift`` and standard deviation ``scale``.
+class Block(nn.Module):
+    """A convolution, normalisation, perhaps ReLU: what the two kinds below have in common."""
 
-    Parameters
-    ----------
-    x
-        Tensor of shape (B, C, H, W).
-    scale, shift
-        Tensors of shape (B, C).
-    """
-    if x.device.type == "cpu" and not torch.compiler.is_compiling():
-        return _InstanceNorm.apply(x, scale, shift, eps)
-    # Of all images' channels together, batch normalisation is instance normalisation.
-    channels = x.reshape(1, -1, *x.shape[2:])
-    y = F.batch_norm(channels, None, None, scale.flatten(), shift.flatten(), True, eps=eps)
-    return y.view(x.shape).contiguous(memory_format=_layout(x))
+    enlarge = 1
+    """How many times as large it makes a picture, before a stride makes it smaller."""
+    margin: int
+    """Pixels put around the picture before the convolution, which may put zeros itself."""
+    border: str
+    """What is put there: a mode of ``F.pad``."""
 
+    def __init__(self, conv: nn.Module, norm: str | None, styles: int, relu: bool) -> None:
+        super().__init__()
+        self.conv = conv
+        makers = {
+            "instance": lambda: InstanceNorm(conv.out_channels, styles),
+            "batch": lambda: nn.BatchNorm2d(conv.out_channels),
+            None: lambda: None,
+        }
+        self.norm = makers[norm]()
+        self.relu = relu
 
-class _InstanceNorm(torch.autograd.Function):
-    """Image by image, which keeps channels_last: PyTorch's own copies there and back, and takes
-    twice as long on a CPU."""
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        """From Tensor of shape (B, C_in, H, W) to (B, C_out, H', W'); ``style`` as in
+        :meth:`~perceptual_edu.networks.style.StyleNet.forward`."""
+        x = self.convolve(x)
+        if isinstance(self.norm, InstanceNorm):
+            x = self.norm(x, style)
+        elif self.norm is not None:
+            x = self.norm(x)
+        return F.relu(x) if self.relu else x
 
-    @staticmethod
-    def forward(ctx, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
-        y, statistics = torch.empty_like(x), []
-        for image, a, b, out in zip(x, scale, shift, y, strict=True):
-            result, *found = torch.native_batch_norm(image[None], a, b, None, None, True, 0.0, eps)
-            out.copy_(result[0])
-            statistics += found
-        ctx.save_for_backward(x, scale, *statistics)
-        ctx.eps = eps
-        return y
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, scale, *statistics = ctx.saved_tensors
-        gradient = gradient.contiguous(memory_format=_layout(x))
-        of_x, of_scale, of_shift = (torch.empty_like(each) for each in (x, scale, scale))
-        for i in range(len(x)):
-            mean, deviation = statistics[2 * i : 2 * i + 2]
-            of_x[i : i + 1], of_scale[i], of_shift[i] = torch.ops.aten.native_batch_norm_backward(
-                gradient[i : i + 1], x[i : i + 1], scale[i], None, None, mean, deviation, True,
-                ctx.eps, [True, True, True],
-            )  # fmt: skip
-        return of_x, of_scale, of_shift, None
+    def convolve(self, x: Tensor) -> Tensor:
+        """The convolution and what comes before it."""
+        raise NotImplementedError
 
 
-def _layout(x: Tensor) -> torch.memory_format:
-    last = x.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
-
-
-class ConvBlock(nn.Module):
-    """Padding, perhaps upsampling, a convolution, normalisation, perhaps ReLU.
+class ConvBlock(Block):
+    """Padding, a convolution, normalisation, perhaps ReLU: c9s1-32, d64.
 
     Parameters
     ----------
     c_in, c_out, kernel, stride
-        Of the convolution. A stride of 1/2 doubles the picture; its kernel is 3.
+        Of the convolution. (A stride of 1/2, the paper's word for doubling, makes an
+        :class:`UpsampleBlock`, whose kernel is 3.)
     norm
         One of :data:`NORMS`, or None.
     styles
         Of the instance normalisation.
-    upsampling
-        How a stride of 1/2 is made: ``"resize"`` copies each pixel to 2x2 and convolves;
-        ``"bilinear"`` interpolates instead of copying; ``"transposed"`` is the paper's
-        fractionally strided convolution.
+    relu
+        Whether ReLU follows.
     padding
         ``"reflection"``, ``"zero"``, or ``"valid"`` for none.
     """
+
+    def __new__(
+        cls, c_in: int = 0, c_out: int = 0, kernel: int = 3, stride: float = 1, **how: object
+    ) -> Block:
+        if (kernel, stride) == (3, 0.5):
+            return UpsampleBlock(c_in, c_out, **how)
+        return super().__new__(cls)
 
     def __init__(
         self,
         c_in: int,
         c_out: int,
         kernel: int,
-        stride: float = 1,
+        stride: int = 1,
+        *,
+        norm: str | None = "instance",
+        styles: int = 1,
+        relu: bool = True,
+        padding: str = "reflection",
+    ) -> None:
+        zeros = kernel // 2 if padding == "zero" else 0
+        conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=zeros)
+        super().__init__(conv, norm, styles, relu)
+        self.margin = kernel // 2 if padding == "reflection" else 0
+        self.border = "reflect" if padding == "reflection" else "constant"
+
+    def convolve(self, x: Tensor) -> Tensor:
+        return self.conv(padded(x, (self.margin,) * 4, self.border))
+
+
+class UpsampleBlock(Block):
+    """Doubling, a 3 x 3 convolution, normalisation, perhaps ReLU: u64.
+
+    Parameters
+    ----------
+    c_in, c_out, norm, styles, relu
+        As :class:`ConvBlock`.
+    upsampling
+        ``"resize"`` copies each pixel to 2 x 2 and convolves; ``"bilinear"`` interpolates instead
+        of copying; ``"transposed"`` is the paper's fractionally strided convolution.
+    padding
+        ``"zero"``, or else pixels at the border are repeated, which for copied pixels is
+        reflection. A transposed convolution makes its own border.
+    """
+
+    enlarge = 2
+    fast = True
+    """Whether to enlarge and convolve at once, at the small size
+    (:mod:`~perceptual_edu.networks.upsampling`). The result is the same."""
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
         *,
         norm: str | None = "instance",
         styles: int = 1,
@@ -145,57 +181,23 @@ class ConvBlock(nn.Module):
         upsampling: str = "resize",
         padding: str = "reflection",
     ) -> None:
-        super().__init__()
-        self.enlarge = 2 if stride == 0.5 and upsampling != "transposed" else 1
+        if upsampling == "transposed":
+            conv = nn.ConvTranspose2d(c_in, c_out, 3, stride=2, padding=1, output_padding=1)
+        else:
+            conv = nn.Conv2d(c_in, c_out, 3)
+        super().__init__(conv, norm, styles, relu)
         self.upsampling = upsampling
+        self.margin = 0 if upsampling == "transposed" else 1
         self.border = "constant" if padding == "zero" else "replicate"
-        phases = torch.tensor(PHASES[upsampling]) if self.enlarge == 2 else None
-        self.register_buffer("phases", phases, persistent=False)
-        self.reflect = kernel // 2 if padding == "reflection" else 0
-        zeros = kernel // 2 if padding == "zero" else 0
-        if stride == 0.5 and upsampling == "transposed":
-            self.reflect = 0  # a transposed convolution makes its own border
-            self.conv = nn.ConvTranspose2d(c_in, c_out, kernel, 2, padding=1, output_padding=1)
-        else:
-            self.conv = nn.Conv2d(c_in, c_out, kernel, max(1, int(stride)), padding=zeros)
-        makers = {
-            "instance": lambda: InstanceNorm(c_out, styles),
-            "batch": lambda: nn.BatchNorm2d(c_out),
-            None: lambda: None,
-        }
-        self.norm = makers[norm]()
-        self.relu = relu
 
-    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
-        if self.enlarge == 2:
-            x = self.enlarge_and_convolve(x)
-        else:
-            if self.reflect:
-                x = F.pad(x, (self.reflect,) * 4, mode="reflect")
-            x = self.conv(x)
-        if isinstance(self.norm, InstanceNorm):
-            x = self.norm(x, style)
-        elif self.norm is not None:
-            x = self.norm(x)
-        return F.relu(x) if self.relu else x
-
-    def enlarge_and_convolve(self, x: Tensor) -> Tensor:
-        """Both at once and at the small size, which is several times faster.
-
-        At the border pixels are repeated; for copied pixels that is what reflection does.
-        """
-        kernel, bias = self.enlarging_filters()
-        return interleaved(F.conv2d(F.pad(x, (1,) * 4, mode=self.border), kernel, bias))
-
-    def enlarging_filters(self) -> tuple[Tensor, Tensor]:
-        """Kernel (4 C_out, C_in, 3, 3) and bias that enlarge and convolve at once.
-
-        Enlarging is linear, and so each filter of 3 x 3 becomes four filters of 3 x 3 on the small
-        map: for even and odd rows and columns.
-        """
-        taps = self.phases
-        kernel = torch.einsum("aid,bje,ocde->abocij", taps, taps, self.conv.weight)
-        return kernel.flatten(0, 2), self.conv.bias.repeat(4)
+    def convolve(self, x: Tensor) -> Tensor:
+        if self.upsampling == "transposed":
+            return self.conv(x)
+        if self.fast:
+            return enlarged_and_convolved(x, self.conv, self.upsampling, self.border)
+        x = padded(x, (1,) * 4, self.border)
+        x = F.interpolate(x, scale_factor=2, mode=INTERPOLATIONS[self.upsampling])
+        return self.conv(x[:, :, 1:-1, 1:-1])  # of two pixels of border the filters see one
 
 
 class ResidualBlock(nn.Module):
@@ -227,12 +229,17 @@ def scaled_tanh(x: Tensor) -> Tensor:
     return 127.5 * (1 + torch.tanh(x.float()))
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(
+    name: str, value: object, choices: Iterable[object], error: type[Exception] = ValueError
+) -> None:
+    """Raise an error that names the value and the choices there are, if it is none of them."""
+    choices = list(choices)
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}; wanted is one of {', '.join(choices)}")
+        raise error(f"{name} is {value!r}; wanted is one of {', '.join(map(str, choices))}")
 
 
 def check_image(image: Tensor, smallest: int) -> None:
+    """Raise ValueError if it is not (B, 3, H, W), or has fewer pixels a side."""
     if image.ndim != 4 or image.shape[1] != 3:
         raise ValueError(f"an image is (B, 3, H, W), not {tuple(image.shape)}")
     height, width = image.shape[2:]

@@ -14,6 +14,7 @@ from .blocks import (
     ConvBlock,
     InstanceNorm,
     ResidualBlock,
+    UpsampleBlock,
     check_choice,
     check_image,
     count_parameters,
@@ -84,15 +85,15 @@ class StyleNet(nn.Module):
         )
         inner = "valid" if padding == "start" else padding
         outer = "zero" if padding == "start" else padding
-        how = dict(norm=norm, upsampling=upsampling, padding=outer, styles=len(names))
+        how = dict(norm=norm, padding=outer, styles=len(names))
         w = width
         self.layers = nn.Sequential(
             ConvBlock(3, w, 9, **how),
             ConvBlock(w, 2 * w, 3, stride=2, **how),
             ConvBlock(2 * w, 4 * w, 3, stride=2, **how),
             *(ResidualBlock(4 * w, norm=norm, padding=inner, styles=len(names)) for _ in range(5)),
-            ConvBlock(4 * w, 2 * w, 3, stride=0.5, **how),
-            ConvBlock(2 * w, w, 3, stride=0.5, **how),
+            UpsampleBlock(4 * w, 2 * w, upsampling=upsampling, **how),
+            UpsampleBlock(2 * w, w, upsampling=upsampling, **how),
             ConvBlock(w, 3, 9, norm=None, relu=False, padding=outer),
         )
 
@@ -145,10 +146,6 @@ class StyleNet(nn.Module):
         with torch.device("meta"):
             single = StyleNet(**self.config | {"styles": [label]})
         single.load_state_dict(state, assign=True)
-        for name, buffer in self.named_buffers():  # those that are not in files
-            single.get_submodule(name.rpartition(".")[0]).register_buffer(
-                name.rpartition(".")[2], buffer, persistent=name in state
-            )
         return single.train(self.training)
 
     def _only_style(self) -> str:

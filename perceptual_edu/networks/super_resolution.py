@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
-from ..images import LUMA, bicubic
+from ..images import bicubic, brightness
 from .blocks import (
     NORMS,
     UPSAMPLINGS,
     ConvBlock,
     ResidualBlock,
+    UpsampleBlock,
     check_choice,
     check_image,
     count_parameters,
@@ -68,7 +68,7 @@ class SuperResolutionNet(nn.Module):
         padding: str = "reflection",
     ) -> None:
         super().__init__()
-        _check_factor(factor)
+        check_choice("factor", factor, FACTORS)
         if norm is not None:
             check_choice("norm", norm, NORMS)
         check_choice("upsampling", upsampling, ("bilinear", *UPSAMPLINGS, "shuffle"))
@@ -83,8 +83,7 @@ class SuperResolutionNet(nn.Module):
         else:
             widths = [width, *self._doublings()]
             layers += [
-                ConvBlock(a, b, 3, stride=0.5, upsampling=upsampling, **how)
-                for a, b in pairwise(widths)
+                UpsampleBlock(a, b, upsampling=upsampling, **how) for a, b in pairwise(widths)
             ]
             layers += [ConvBlock(widths[-1], 3, 9, **last)]
         self.layers = nn.Sequential(*layers)
@@ -144,7 +143,7 @@ class SRCNN(nn.Module):
 
     def __init__(self, factor: int = 4, *, middle: int = 5) -> None:
         super().__init__()
-        _check_factor(factor)
+        check_choice("factor", factor, FACTORS)
         self.config = dict(factor=factor, middle=middle)
         self.layers = nn.Sequential(
             ConvBlock(1, 64, 9, norm=None),
@@ -159,10 +158,9 @@ class SRCNN(nn.Module):
         """As :meth:`SuperResolutionNet.forward`."""
         check_image(image, self.smallest)
         enlarged = _enlarged(image, self.config["factor"])
-        weights = torch.tensor(LUMA, device=image.device).view(1, 3, 1, 1)
-        y = (enlarged * weights).sum(1, keepdim=True)
+        change = self.layers(brightness(enlarged) / 127.5 - 1)
         # The same change of R, G and B changes the brightness only.
-        return enlarged + 127.5 * self.layers(y / 127.5 - 1).float()
+        return enlarged + 127.5 * change.float()
 
     def __repr__(self) -> str:
         factor, middle = self.config["factor"], self.config["middle"]
@@ -172,8 +170,3 @@ class SRCNN(nn.Module):
 def _enlarged(image: Tensor, factor: int) -> Tensor:
     height, width = image.shape[2:]
     return bicubic(image, factor * height, factor * width)
-
-
-def _check_factor(factor: int) -> None:
-    if factor not in FACTORS:
-        raise ValueError(f"factor is {factor}; wanted is one of {', '.join(map(str, FACTORS))}")

@@ -16,7 +16,7 @@ from ..datasets.degradation import PAPER_BLUR, degrade
 from ..images import load_image
 from ..loss_network import LossNetwork
 from ..losses import CONTENT_LAYER, STYLE_LAYERS, LossTerms, PerceptualLoss
-from ..networks.blocks import InstanceNorm
+from ..networks.blocks import InstanceNorm, check_choice
 from ..networks.serialization import load_network
 from ..networks.style import StyleNet
 from ..networks.super_resolution import SRCNN, SuperResolutionNet
@@ -28,11 +28,6 @@ class TrainingError(Exception):
 
 OPTIMIZERS = ("adam", "muon")
 """What changes a style network's weights: the paper's, or a faster one."""
-
-
-def _check_choice(name: str, found: str, choices: tuple[str, ...]) -> None:
-    if found not in choices:
-        raise TrainingError(f"{name} is {found!r}; wanted is {' or '.join(choices)}")
 
 
 Objective = Callable[..., LossTerms]
@@ -90,7 +85,7 @@ class StyleRecipe:
     """Normalisation makes a slow start needless; compare super-resolution's."""
 
     def __post_init__(self) -> None:
-        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS, TrainingError)
         for field in ("style_size", "style_weight", "tv"):
             value = getattr(self, field)
             if isinstance(value, tuple) and len(value) != len(self.pictures):
@@ -235,8 +230,8 @@ class SuperResolutionRecipe:
     """The paper's."""
 
     def __post_init__(self) -> None:
-        _check_choice("loss", self.loss, LOSSES)
-        _check_choice("architecture", self.architecture, ARCHITECTURES)
+        check_choice("loss", self.loss, LOSSES, TrainingError)
+        check_choice("architecture", self.architecture, ARCHITECTURES, TrainingError)
         if self.size % self.factor:
             raise TrainingError(f"patches of {self.size} pixels: not a multiple of {self.factor}")
 
