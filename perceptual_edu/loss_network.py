@@ -51,8 +51,8 @@ class LossNetwork(nn.Module):
     --------
     >>> phi = LossNetwork()
     >>> features = phi(image, ["relu1_2", "relu3_3"])
-    >>> features["relu3_3"].shape              # for an image of 256 x 256
-    torch.Size([1, 256, 64, 64])
+    >>> image.shape, features["relu3_3"].shape
+    (torch.Size([1, 3, 64, 64]), torch.Size([1, 256, 16, 16]))
     """
 
     def __init__(self, weights: Path | None = None, *, dtype: torch.dtype = torch.float32) -> None:

@@ -190,8 +190,11 @@ class PerceptualLoss:
     Examples
     --------
     >>> loss = PerceptualLoss(phi, content={"relu3_3": 1.0}, style=dict.fromkeys(STYLE_LAYERS, 5.0))
-    >>> loss.set_content(photograph).set_style(painting)
-    >>> loss(image).total.backward()
+    >>> loss = loss.set_content(photograph).set_style(painting)
+    >>> x = image.requires_grad_()
+    >>> loss(x).total.backward()
+    >>> x.grad.shape
+    torch.Size([1, 3, 64, 64])
     """
 
     def __init__(

@@ -35,8 +35,8 @@ class PhotoBank:
     items ``s * batch`` to ``(s + 1) * batch`` of it. Each crop has native pixels (only a
     photograph smaller than the crop is enlarged, just enough) and is mirrored half of the time.
 
-    >>> bank = PhotoBank("train.photos", size=256, batch=4)  # doctest: +SKIP
-    >>> bank.batch(0).shape  # doctest: +SKIP
+    >>> bank = PhotoBank("train.photos", size=256, batch=4)
+    >>> bank.batch(0).shape
     torch.Size([4, 3, 256, 256])
 
     Parameters

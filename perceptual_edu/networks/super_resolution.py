@@ -51,8 +51,7 @@ class SuperResolutionNet(nn.Module):
     Examples
     --------
     >>> SuperResolutionNet(4)
-    SuperResolutionNet(x4: c9s1-64,R64x4,u32,u16,c9s1-3 + bicubic: no norm, bilinear upsampling,
-    ...)
+    SuperResolutionNet(x4: c9s1-64,R64x4,u32,u16,c9s1-3 + bicubic: no norm, ...)
     """
 
     smallest = 5
