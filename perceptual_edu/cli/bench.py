@@ -40,7 +40,7 @@ def everything_command(
     """Without a subcommand: everything, quickly (two minutes or three), and what got slower.
 
     Ours against plain float32, both in turns. A speed-up that has fallen below 85 % of what it was
-    on this machine before is marked.
+    on this machine before, in the same number format, is marked.
     """
     if context.invoked_subcommand:
         return
@@ -57,6 +57,7 @@ def everything_command(
     print(f"{machine}: 500 iterations of L-BFGS cost as much as {passes:,.0f} passes")
     what = "seconds (medians) and speed-ups over plain float32 of everything, quickly"
     report = make_report(what, {"repeats": repeats}, medians=medians, **{"speed-up": speed_ups})
+    report["machine"] = machine
     history = read_report(history_file()) if history_file().exists() else []
     _compare(report, history)
     if record:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import nn
@@ -29,7 +30,7 @@ from ..training.loop import train
 from ..training.performance import Switches
 from ..training.recipes import StyleRecipe, SuperResolutionRecipe
 from .plain import plain_objective, plain_sr_training, plain_training, plainly
-from .timing import seconds_of, speed_report, value_and_gradient
+from .timing import in_turns, speed_report, value_and_gradient
 
 
 def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
@@ -53,17 +54,20 @@ def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
     with torch.no_grad():
         target = features(content)[CONTENT_LAYER]
     iterations = gatys(content, painting, steps=10 * (repeats + 3))
-    image, spent, evaluations = noise_like(content).to(device()), {"plain": [], "ours": []}, 0
-    for pair in range(repeats + 3):
-        seconds, _ = seconds_of(lambda: value_and_gradient(lambda x: compare(x, target), image))
-        ours, step = seconds_of(lambda: next(iterations))
-        if pair >= 3:
-            spent["plain"].append(seconds)
-            spent["ours"].append(ours / (step.evaluations - evaluations))
-            what = "seconds an evaluation: plain float32 objective against our L-BFGS iteration"
-            report = speed_report(what, {"size": size}, spent)
-            yield report | {"ratio": report["medians"]["ours"] / report["medians"]["plain"]}
-        evaluations = step.evaluations
+    image, evaluations = noise_like(content).to(device()), [0]
+
+    def iteration() -> None:
+        evaluations.append(next(iterations).evaluations)
+
+    ways = {
+        "plain": lambda: value_and_gradient(lambda x: compare(x, target), image),
+        "ours": iteration,
+    }
+    for spent, _ in in_turns(ways, repeats, warm_up=3):
+        spent["ours"][-1] /= evaluations[-1] - evaluations[-2]  # an iteration may take several
+        what = "seconds an evaluation: plain float32 objective against our L-BFGS iteration"
+        report = speed_report(what, {"size": size}, spent)
+        yield report | {"ratio": report["medians"]["ours"] / report["medians"]["plain"]}
 
 
 def bench_train(
@@ -104,18 +108,17 @@ def bench_train(
     }
     steppers = {"plain": plain_training(recipe, bank)}
     steppers |= {name: train(recipe, bank, switches=how) for name, how in ways.items()}
-    spent: dict[str, list[float]] = {name: [] for name in steppers}
-    waited = []
-    for round_ in range(repeats + 2):
-        for name, stepper in steppers.items():
-            seconds, step = seconds_of(lambda stepper=stepper: next(stepper))
-            if round_ >= 2:
-                spent[name].append(seconds)
-        if round_ >= 2:
-            waited.append(step.waited / seconds)
-            what = "seconds a training step: plain, and ours with one switch after another"
-            settings = {"size": size, "batch": batch, "width": width}
-            yield speed_report(what, settings, spent) | {"waited": statistics.median(waited)}
+    last, waited = list(steppers)[-1], []
+    for spent, steps in in_turns(nexts(steppers), repeats):
+        waited.append(steps[last].waited / spent[last][-1])
+        what = "seconds a training step: plain, and ours with one switch after another"
+        settings = {"size": size, "batch": batch, "width": width}
+        yield speed_report(what, settings, spent) | {"waited": statistics.median(waited)}
+
+
+def nexts(generators: Mapping[str, Iterator]) -> dict[str, Callable]:
+    """Of each generator the work of its next step."""
+    return {name: partial(next, generator) for name, generator in generators.items()}
 
 
 def bench_stylize(
@@ -137,18 +140,19 @@ def bench_stylize(
     plainly(network)
     for size in sizes:
         image = load_image(photo("neuschwanstein_castle"), square=size).to(device())
-        spent: dict[str, list[float]] = {"plain": [], "ours": []}
-        for round_ in range(repeats + 2):
-            with torch.no_grad():
-                plain_seconds, plain = seconds_of(lambda image=image: network(image))
-            seconds, ours = seconds_of(lambda image=image: stylize(fast, image, margin=0))
-            if round_ >= 2:
-                spent["plain"].append(plain_seconds)
-                spent["ours"].append(seconds)
-        difference = float((plain - ours).abs().mean())
         what = "seconds a pass through the style network: plain float32, and ours"
-        settings = {"size": size, "width": width}
-        yield speed_report(what, settings, spent) | {"difference": difference}
+        ways = {
+            "plain": torch.no_grad()(partial(network, image)),
+            "ours": partial(stylize, fast, image, margin=0),
+        }
+        yield compared(what, {"size": size, "width": width}, ways, repeats)
+
+
+def compared(what: str, settings: dict, ways: Mapping[str, Callable], repeats: int) -> dict:
+    """The report of a plain way and ours, and how much their pictures differ."""
+    *_, (spent, pictures) = in_turns(ways, repeats)
+    difference = (pictures["plain"].cpu() - pictures["ours"].cpu()).abs().mean()
+    return speed_report(what, settings, spent) | {"difference": float(difference)}
 
 
 def bench_upscale(size: int = 256, factor: int = 4, repeats: int = 9) -> Iterator[dict]:
@@ -178,18 +182,11 @@ def bench_upscale(size: int = 256, factor: int = 4, repeats: int = 9) -> Iterato
             nn.init.normal_(network.layers[-1].conv.weight, std=0.01)  # which begins with zeros
         fast = copy.deepcopy(network).to(memory_format=torch.channels_last)
         plainly(network)
-        spent: dict[str, list[float]] = {"plain": [], "ours": []}
-        for round_ in range(repeats + 2):
-            with torch.no_grad():
-                plain_seconds, plain = seconds_of(lambda n=network: n(image).clamp(0, 255).round())
-            seconds, ours = seconds_of(lambda n=fast: upscale(n, image))
-            if round_ >= 2:
-                spent["plain"].append(plain_seconds)
-                spent["ours"].append(seconds)
+        plain = torch.no_grad()(lambda network=network: network(image).clamp(0, 255).round())
         what = "seconds an enlargement: plain float32, and ours"
         settings = {"size": size, "factor": factor, "network": repr(network)}
-        difference = float((plain - ours).abs().mean())
-        yield speed_report(what, settings, spent) | {"difference": difference}
+        ways = {"plain": plain, "ours": partial(upscale, fast, image)}
+        yield compared(what, settings, ways, repeats)
 
 
 def bench_train_sr(size: int = 96, batch: int = 16, repeats: int = 5) -> Iterator[dict]:
@@ -204,12 +201,7 @@ def bench_train_sr(size: int = 96, batch: int = 16, repeats: int = 5) -> Iterato
     for loss in ("pixel", "feature"):
         recipe = SuperResolutionRecipe(loss=loss, size=size, batch=batch, blur=0)
         steppers = {"plain": plain_sr_training(recipe, bank), "ours": train(recipe, bank)}
-        spent: dict[str, list[float]] = {name: [] for name in steppers}
-        for round_ in range(repeats + 2):
-            for name, stepper in steppers.items():
-                seconds, _ = seconds_of(lambda stepper=stepper: next(stepper))
-                if round_ >= 2:
-                    spent[name].append(seconds)
+        *_, (spent, _) = in_turns(nexts(steppers), repeats)
         what = "seconds a training step of super-resolution: plain float32, and ours"
         settings = {"loss": loss, "size": size, "batch": batch, "factor": recipe.factor}
         yield speed_report(what, settings, spent)

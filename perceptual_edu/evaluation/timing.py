@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 
-from ..devices import device
+from ..devices import device, fast_dtype, hardware
 from .reports import make_report
 
 KEPT = 0.85
@@ -24,7 +24,7 @@ def fallen(report: dict, history: list[dict]) -> dict[str, tuple[float, float]]:
     report
         With ``"machine"`` and ``"speed-up"``, a dict.
     history
-        Earlier ones; those of other machines do not count.
+        Earlier ones; those of other machines, or in another number format, do not count.
 
     Returns
     -------
@@ -65,12 +65,45 @@ def _synchronize() -> None:
         torch.cuda.synchronize()
 
 
+def in_turns(
+    ways: Mapping[str, Callable], repeats: int, *, warm_up: int = 2
+) -> Iterator[tuple[dict[str, list[float]], dict]]:
+    """Time several ways to do the same, one after the other, again and again.
+
+    Whatever else the machine does falls on all of them, so their ratio can be trusted.
+
+    Parameters
+    ----------
+    ways
+        Name -> the work.
+    repeats, warm_up
+        Rounds that are measured, after those that only warm up.
+
+    Yields
+    ------
+    tuple[dict, dict]
+        After each round that is measured: name -> seconds of all rounds so far, and name -> what
+        the work returned in this one.
+    """
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for round_ in range(-warm_up, repeats):
+        results = {}
+        for name, work in ways.items():
+            seconds, results[name] = seconds_of(work)
+            if round_ >= 0:
+                spent[name].append(seconds)
+        if round_ >= 0:
+            yield spent, results
+
+
+def machine() -> str:
+    """The hardware and its number format: ``"2 cores of Intel(R) Xeon(R) Processor, bfloat16"``."""
+    return f"{hardware()}, {str(fast_dtype()).removeprefix('torch.')}"
+
+
 def speed_report(what: str, settings: dict, spent: dict[str, list[float]]) -> dict:
+    """A report of seconds by way, their medians, and speed-ups over the way ``"plain"``."""
     medians = {name: statistics.median(values) for name, values in spent.items()}
-    return make_report(
-        what,
-        settings,
-        seconds=spent,
-        medians=medians,
-        **{"speed-up": {name: medians["plain"] / value for name, value in medians.items()}},
-    )
+    speed_ups = {name: medians["plain"] / value for name, value in medians.items()}
+    report = make_report(what, settings, seconds=spent, medians=medians, **{"speed-up": speed_ups})
+    return report | {"machine": machine()}
