@@ -112,7 +112,7 @@ def test_the_papers_network_written_down_plainly_gives_the_same_picture(norm):
 
     def normalised(x):
         if norm == "instance":
-            return F.instance_norm(x, None, None, *(t[0] for t in take(2)))
+            return F.instance_norm(x, None, None, *take(2))
         gain, shift, mean, variance, _ = take(5)
         return F.batch_norm(x, mean, variance, gain, shift)
 
@@ -314,6 +314,19 @@ def test_a_mixture_of_styles_mixes_scales_and_shifts():
     assert mixed.layers[0].conv.weight.data_ptr() == network.layers[0].conv.weight.data_ptr()
     image = 255 * torch.rand(1, 3, 12, 12)
     torch.testing.assert_close(mixed(image), network(image, network.mixture({"a": 3, "b": 1})))
+
+
+def test_a_single_styles_weights_fit_batch_normalisation():
+    network, frozen = StyleNet(width=4), StyleNet(width=4, norm="batch")
+    torch.nn.init.normal_(network.layers[0].norm.weight)
+    frozen.load_state_dict(network.state_dict(), strict=False)
+    assert torch.equal(frozen.layers[0].norm.weight, network.layers[0].norm.weight[0])
+
+
+def test_a_layer_of_ones_own_need_not_know_styles():
+    network = StyleNet(width=4)
+    network.layers[3] = torch.nn.Identity()
+    assert network(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 8, 8)
 
 
 def test_a_network_of_many_styles_comes_back_with_their_names(tmp_path):

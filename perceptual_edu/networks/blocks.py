@@ -59,11 +59,17 @@ class InstanceNorm(nn.Module):
         weights = style.unsqueeze(2)  # no matrix product: autocast would round it
         return (weights * self.weight).sum(1), (weights * self.bias).sum(1)
 
+    # Of a single style, files hold (C,): as batch normalisation has it, and files of old.
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        for name in (f"{prefix}weight", f"{prefix}bias"):
+            if len(destination[name]) == 1:
+                destination[name] = destination[name][0]
+
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *others: object) -> None:
-        for name in ("weight", "bias"):  # files from before there were many styles have (C,)
-            values = state_dict.get(prefix + name)
-            if values is not None and values.ndim == 1:
-                state_dict[prefix + name] = values.unsqueeze(0)
+        for name in (f"{prefix}weight", f"{prefix}bias"):
+            if name in state_dict and state_dict[name].ndim == 1:
+                state_dict[name] = state_dict[name].unsqueeze(0)
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 

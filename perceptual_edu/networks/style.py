@@ -186,8 +186,9 @@ class StyleNet(nn.Module):
         x = image / 127.5 - 1  # so that zero padding is grey, not black
         if any(margins):
             x = F.pad(x, margins, mode="reflect")
+        styles = () if style is None else (style,)  # a layer of the reader's own need not know them
         for layer in self.layers:
-            x = layer(x, style)
+            x = layer(x, *styles)
         return scaled_tanh(x[:, :, :height, :width])
 
     def __repr__(self) -> str:
