@@ -1,9 +1,14 @@
-"""Trained networks at work, on pictures of any size (equation 1: one pass, and that is all).
+"""Trained networks at work: y = f_W(x) of section 3, one pass, on pictures of any size.
 
-Begin with :mod:`~perceptual_edu.inference.stylization` and
-:mod:`~perceptual_edu.inference.upscaling`. Large pictures are painted strip by strip,
-:mod:`~perceptual_edu.inference.strips`; for other programs a style network is written as ONNX,
-:mod:`~perceptual_edu.inference.onnx_export`.
+In the paper this is the short part, and the reason for all the rest. Here is what a trained
+network leaves to its user: large pictures in bounded memory, borders without a rim, half the
+effect, the photograph's own colours.
+
+Read :mod:`~perceptual_edu.inference.stylization` (section 4.1) and
+:mod:`~perceptual_edu.inference.upscaling` (section 4.2) first. A style network needs the statistics
+of the whole picture, and so it is computed layer by layer in
+:mod:`~perceptual_edu.inference.strips`; a super-resolution network does not, and takes tiles. For
+other programs a style network is written as ONNX, :mod:`~perceptual_edu.inference.onnx_export`.
 """
 
 from .stylization import stylize

@@ -38,7 +38,7 @@ def in_strips(
         Of a single style, on the device on which to compute. Batch normalisation uses its running
         statistics.
     image
-        (1, 3, H, W), RGB, in [0, 255], on any device.
+        Tensor of shape (1, 3, H, W), RGB, in [0, 255], on any device.
     dtype
         Number format of the activations.
     strip
@@ -47,7 +47,7 @@ def in_strips(
     Yields
     ------
     tuple[int, Tensor]
-        First row, and (1, 3, rows, W) in [0, 255], of each strip of the output.
+        First row, and Tensor of shape (1, 3, rows, W) in [0, 255], of each strip of the output.
     """
     height, width = image.shape[2:]
     if strip is None:

@@ -42,7 +42,7 @@ def stylize(
         On the device on which to compute. Batch normalisation uses its running statistics,
         whether the network is in evaluation mode or not.
     image
-        (1, 3, H, W), RGB, in [0, 255].
+        Tensor of shape (1, 3, H, W), RGB, in [0, 255].
     style
         Of a network of several: its name, or a mixture as ``{"the_scream": 0.7, "udnie": 0.3}``.
     strength
@@ -64,7 +64,7 @@ def stylize(
     Returns
     -------
     Tensor
-        (1, 3, H, W), float32, in [0, 255], on the image's device.
+        Tensor of shape (1, 3, H, W), float32, in [0, 255], on the image's device.
 
     Raises
     ------

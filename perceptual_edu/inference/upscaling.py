@@ -41,7 +41,7 @@ def upscale(
         a network with instance normalisation, whose statistics are the whole picture's, is
         computed in one piece.
     image
-        (1, 3, H, W), RGB, in [0, 255].
+        Tensor of shape (1, 3, H, W), RGB, in [0, 255].
     keep_colors
         Take only brightness from the network, and let the result, shrunk, be the image again
         (:func:`with_colors_of`). A feature loss hardly sees a slight shift of all colours, and so
@@ -57,8 +57,8 @@ def upscale(
     Returns
     -------
     Tensor
-        (1, 3, factor H, factor W), on the image's device; uint8, because float32 would take four
-        times the memory of what may be a very large picture.
+        Tensor of shape (1, 3, factor H, factor W), on the image's device; uint8, because float32
+        would take four times the memory of what may be a very large picture.
 
     Raises
     ------
@@ -88,12 +88,13 @@ def with_colors_of(low: Tensor, y: Tensor) -> Tensor:
     Parameters
     ----------
     low, y
-        Small pictures (B, 3, h, w) and their enlargements (B, 3, H, W), in [0, 255].
+        Small pictures, Tensor of shape (B, 3, h, w), and their enlargements (B, 3, H, W), both in
+        [0, 255].
 
     Returns
     -------
     Tensor
-        (B, 3, H, W), float32, not clipped.
+        Tensor of shape (B, 3, H, W), float32, not clipped.
     """
     plain = bicubic(low, *y.shape[2:])
     y = plain + brightness(y - plain)
@@ -149,12 +150,13 @@ def match_histogram(image: Tensor, low: Tensor) -> Tensor:
     Parameters
     ----------
     image, low
-        Result (1, 3, H, W) and low-resolution input (1, 3, h, w), both in [0, 255].
+        Result, Tensor of shape (1, 3, H, W), and low-resolution input (1, 3, h, w), both in
+        [0, 255].
 
     Returns
     -------
     Tensor
-        (1, 3, H, W), float32.
+        Tensor of shape (1, 3, H, W), float32.
     """
     pixels, reference = _as_array(image), _as_array(low)
     matched = match_histograms(pixels, reference, channel_axis=2)

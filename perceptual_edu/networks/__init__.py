@@ -1,17 +1,24 @@
 """f_W: the feed-forward image transformation networks (section 3.1 and the supplement).
 
-One paints in a style, another enlarges, and SRCNN is what the paper compares the latter with. A
-network takes and returns images (B, 3, H, W), RGB, in [0, 255]. In the authors' notation,
-``c9s1-32`` is a 9x9 convolution with 32 filters and stride 1, ``d64`` a 3x3 convolution with 64
-filters that halves the picture, ``R128`` a residual block of two 3x3 convolutions with 128 filters,
-``u64`` a 3x3 convolution that doubles the picture. Normalisation and ReLU follow every convolution
-but the last one. The paper sends the last through a scaled tanh; our super-resolution network adds
-it to the bicubic enlargement and normalises nothing.
+A network takes and returns images, Tensor of shape (B, 3, H, W), RGB, in [0, 255]: it looks at a
+photograph once and paints it, where equation 5 takes hundreds of steps (``StyleNet``), or enlarges
+it (``SuperResolutionNet``; ``SRCNN`` is what the paper compares it with).
 
-Begin with :mod:`~perceptual_edu.networks.style`, where the network of the supplement is a list of
-layers, then :mod:`~perceptual_edu.networks.blocks`, which says what a layer is, and
-:mod:`~perceptual_edu.networks.super_resolution`. Two modules can wait:
-:mod:`~perceptual_edu.networks.upsampling` does the same sooner, and
+Most of the work is done on small maps of many channels: a convolution at a quarter of the size may
+have four times as many filters at the same price, and reaches four times as far. Between halving
+and doubling are residual blocks, which have only to learn what is to change. The authors write a
+network in one line, and so does its ``repr``: ``c9s1-32`` is a 9 x 9 convolution with 32 filters
+and stride 1, ``d64`` a 3 x 3 convolution with 64 filters that halves the picture, ``R128`` a
+residual block of two 3 x 3 convolutions with 128 filters, ``u64`` a 3 x 3 convolution of the
+doubled picture. Normalisation and ReLU follow every convolution but the last one. The paper sends
+the last through a scaled tanh; our super-resolution network adds it to the bicubic enlargement and
+normalises nothing.
+
+Read :mod:`~perceptual_edu.networks.style` first, where the network of the supplement is a list of
+layers; then :mod:`~perceptual_edu.networks.blocks`, which says what a layer is; then
+:mod:`~perceptual_edu.networks.super_resolution` (section 4.2). Three modules can wait:
+:mod:`~perceptual_edu.networks.upsampling` doubles and convolves sooner, with the same result,
+:mod:`~perceptual_edu.networks.layout` saves copies in memory, and
 :mod:`~perceptual_edu.networks.serialization` reads and writes files.
 """
 

@@ -53,7 +53,10 @@ class InstanceNorm(nn.Module):
         return instance_norm(x, scale.expand(batch, -1), shift.expand(batch, -1), self.eps)
 
     def scale_and_shift(self, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Those of a mixture of styles (B, N), or of the only style: two tensors (B, C)."""
+        """Those of a mixture of styles, Tensor of shape (B, N), or of the only style.
+
+        Both are Tensors of shape (B, C), or (1, C) for the only style.
+        """
         if style is None:
             return self.weight, self.bias
         weights = style.unsqueeze(2)  # no matrix product: autocast would round it
@@ -227,6 +230,7 @@ class ResidualBlock(nn.Module):
 
 
 def count_parameters(network: nn.Module) -> int:
+    """All of them: what training changes."""
     return sum(p.numel() for p in network.parameters())
 
 
@@ -245,7 +249,7 @@ def check_choice(
 
 
 def check_image(image: Tensor, smallest: int) -> None:
-    """Raise ValueError if it is not (B, 3, H, W), or has fewer pixels a side."""
+    """Raise ValueError if it is no Tensor of shape (B, 3, H, W), or has fewer pixels a side."""
     if image.ndim != 4 or image.shape[1] != 3:
         raise ValueError(f"an image is (B, 3, H, W), not {tuple(image.shape)}")
     height, width = image.shape[2:]

@@ -113,8 +113,8 @@ class StyleNet(nn.Module):
         Returns
         -------
         Tensor
-            (1, N), in the order of :attr:`styles`, on the network's device; a mixture's weights
-            are divided by their sum.
+            Tensor of shape (1, N), in the order of :attr:`styles`, on the network's device; a
+            mixture's weights are divided by their sum.
 
         Raises
         ------
@@ -160,15 +160,20 @@ class StyleNet(nn.Module):
         return START_PADDING + 4 if self.config["padding"] == "start" else 8
 
     def forward(self, image: Tensor, style: Tensor | None = None) -> Tensor:
-        """Transform images (B, 3, H, W) in [0, 255] of any size; the result has the same size.
+        """Transform images of any size; the result has the same size.
 
         Parameters
         ----------
         image
-            (B, 3, H, W), RGB, in [0, 255].
+            Tensor of shape (B, 3, H, W), RGB, in [0, 255].
         style
-            Weights of the styles, (B, N) or (1, N), see :meth:`mixture`; None is the only style
-            there is.
+            Weights of the styles, Tensor of shape (B, N) or (1, N), see :meth:`mixture`; None is
+            the only style there is.
+
+        Returns
+        -------
+        Tensor
+            Tensor of shape (B, 3, H, W), float32, in [0, 255].
 
         Raises
         ------

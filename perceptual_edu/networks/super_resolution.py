@@ -102,7 +102,13 @@ class SuperResolutionNet(nn.Module):
         return [max(3, width >> i) if thinner else width for i in range(1, factor.bit_length())]
 
     def forward(self, image: Tensor) -> Tensor:
-        """Enlarge images (B, 3, H, W) in [0, 255] to (B, 3, factor H, factor W).
+        """Enlarge images, Tensor of shape (B, 3, H, W), RGB, in [0, 255].
+
+        Returns
+        -------
+        Tensor
+            Tensor of shape (B, 3, factor H, factor W), float32; only the paper's network keeps it
+            within [0, 255].
 
         Raises
         ------
