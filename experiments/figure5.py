@@ -12,7 +12,6 @@ like, add sizes and networks. When a network has been trained again towards the 
 only its pass is. --workers computes several photographs at a time.
 """
 
-import argparse
 import hashlib
 import json
 import statistics
@@ -23,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from shared import result_parser
 from tqdm import tqdm
 
 from perceptual_edu import (
@@ -41,7 +41,7 @@ from perceptual_edu import (
     read_card,
     style,
 )
-from perceptual_edu.assets import data_folder, file_or_bundled
+from perceptual_edu.assets import file_or_bundled
 from perceptual_edu.evaluation import make_report, read_report, write_report
 from perceptual_edu.evaluation.super_resolution import picture_files
 
@@ -54,7 +54,7 @@ SETTINGS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = result_parser(__doc__, "figure5")
     parser.add_argument("folder", type=Path, nargs="?", help="default: the bundled photographs")
     parser.add_argument("--network", default="starry_night", help="a shipped style")
     parser.add_argument("--style", type=Path, help="its painting, if it is not a bundled one")
@@ -62,8 +62,6 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50, help="photographs")
     parser.add_argument("--evaluations", type=int, default=150)
     parser.add_argument("--workers", type=int, default=1, help="photographs at a time")
-    out = data_folder() / "results" / "figure5.json"
-    parser.add_argument("--out", type=Path, default=out)
     arguments = parser.parse_args()
     try:
         pictures = picture_files(arguments.folder) if arguments.folder else photos()

@@ -6,13 +6,10 @@ Full width, crops of 256 pixels, batch 4, the bundled photographs, all switches 
 default. PyTorch's profiler adds up the time of each operator by itself.
 """
 
-import argparse
-from pathlib import Path
-
+from shared import result_parser
 from torch.profiler import ProfilerActivity, profile
 
 from perceptual_edu import PhotoBank, StyleRecipe, device, photos, train
-from perceptual_edu.assets import data_folder
 from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.scale import scale
 
@@ -35,10 +32,8 @@ KINDS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = result_parser(__doc__, "profile_step")
     parser.add_argument("--steps", type=int, default=4)
-    out = data_folder() / "results" / "profile_step.json"
-    parser.add_argument("--out", type=Path, default=out)
     arguments = parser.parse_args()
     size, width = scale(smoke=32, laptop=256, gpu=256), scale(smoke=4, laptop=32, gpu=32)
     recipe = StyleRecipe("starry_night", size=size, width=width)

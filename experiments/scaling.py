@@ -8,13 +8,13 @@ is measured in a fresh process, so that its peak of memory is its own: what it t
 process held before. An exponent of 1 is linear in the number of pixels or photographs.
 """
 
-import argparse
 import statistics
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
+from shared import result_parser
 from tqdm import tqdm
 
 from perceptual_edu import (
@@ -32,7 +32,6 @@ from perceptual_edu import (
     stylize,
     train,
 )
-from perceptual_edu.assets import data_folder
 from perceptual_edu.devices import autocast
 from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.evaluation.timing import seconds_of
@@ -45,10 +44,7 @@ WIDTH = 16
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    out = data_folder() / "results" / "scaling.json"
-    parser.add_argument("--out", type=Path, default=out)
-    arguments = parser.parse_args()
+    arguments = result_parser(__doc__, "scaling").parse_args()
     points = [
         (kind, side, 1) for kind in ("pass", "pass in strips") for side in (*SIDES, 2 * SIDES[-1])
     ]

@@ -10,10 +10,10 @@ library's stylize, which keeps the border of the picture clean at a small price.
 style picture is not at hand is left out.
 """
 
-import argparse
 from pathlib import Path
 
 import torch
+from shared import result_parser
 
 from perceptual_edu import (
     CONTENT_LAYER,
@@ -35,10 +35,9 @@ SIZE, STYLE_SIZE = 512, 384
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = result_parser(__doc__, "styles")
     parser.add_argument("photograph", type=Path)
     parser.add_argument("--paintings", type=Path, help="folder with the paintings")
-    parser.add_argument("--out", type=Path, default=data_folder() / "results" / "styles.json")
     arguments = parser.parse_args()
     loss = PerceptualLoss(
         LossNetwork().to(device()),

@@ -16,6 +16,7 @@ import hashlib
 from itertools import product
 from pathlib import Path
 
+from shared import result_parser
 from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, assets, device, fast_dtype, load_network
@@ -34,10 +35,8 @@ from perceptual_edu.networks import FACTORS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = result_parser(__doc__, "super_resolution")
     parser.add_argument("folder", type=Path)
-    out = assets.data_folder() / "results" / "super_resolution.json"
-    parser.add_argument("--out", type=Path, default=out)
     arguments = parser.parse_args()
     phi = LossNetwork(dtype=fast_dtype()).to(device())
     before = read_report(arguments.out) if arguments.out.exists() else {"machine": None}

@@ -10,14 +10,13 @@ single time is kept. Without a GPU fewer iterations are timed than the table nam
 depend on what the weights are, and so they are random.
 """
 
-import argparse
 import copy
 import itertools
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from shared import result_parser
 from tqdm import tqdm
 
 from perceptual_edu import (
@@ -33,7 +32,6 @@ from perceptual_edu import (
     style,
     stylize,
 )
-from perceptual_edu.assets import data_folder
 from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.evaluation.plain import plain_objective, plainly
 from perceptual_edu.evaluation.timing import seconds_of, value_and_gradient
@@ -52,10 +50,7 @@ NETWORKS: dict[str, Callable[[], StyleNet]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    out = data_folder() / "results" / "table1.json"
-    parser.add_argument("--out", type=Path, default=out)
-    arguments = parser.parse_args()
+    arguments = result_parser(__doc__, "table1").parse_args()
     rows = []
     for size, iterations in zip(SIZES, ITERATIONS, strict=True):
         photograph = load_image(photo("neuschwanstein_castle"), square=size).to(device())

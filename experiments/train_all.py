@@ -23,14 +23,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
+from shared import follow
 
 from perceptual_edu import assets
 from perceptual_edu.assets import photo
 from perceptual_edu.images import load_image, save_image
 from perceptual_edu.inference import stylize
 from perceptual_edu.networks import StyleNet, load_network, read_card
-from perceptual_edu.training import StyleRecipe, train
+from perceptual_edu.training import StyleRecipe
 
 STYLES = {
     # name: lambda_s and lambda_TV. Gram matrices of paintings differ by a factor of forty in size:
@@ -134,15 +134,9 @@ def run_all(trainings: dict[str, Training], photos: Path, work: Path) -> None:
         before = None
         for stage, recipe in enumerate(training.stages, 1):
             out = stage_file(work, name, stage)
-            follow(replace(recipe, start_from=before and str(before)), photos, out)
+            recipe = replace(recipe, start_from=before and str(before))
+            follow(recipe, photos, out, save_every=250)
             before = out
-
-
-def follow(recipe: StyleRecipe, photos: Path, out: Path) -> None:
-    """Train with a progress bar."""
-    steps = train(recipe, photos, out, save_every=250)
-    for _ in tqdm(steps, desc=out.stem, total=recipe.steps, unit="step", mininterval=10):
-        pass
 
 
 def take(name: str, training: Training, photos: Path, work: Path) -> None:
@@ -152,7 +146,7 @@ def take(name: str, training: Training, photos: Path, work: Path) -> None:
         raise SystemExit(f"{name}: nothing is trained yet")
     size, batch = read_card(start)["recipe"]["size"], read_card(start)["recipe"]["batch"]
     recipe = replace(training.last, start_from=str(start), size=size, batch=batch)
-    follow(recipe, photos, work / f"{name}.taken.safetensors")
+    follow(recipe, photos, work / f"{name}.taken.safetensors", save_every=250)
 
 
 def status(trainings: dict[str, Training], work: Path) -> Iterator[str]:

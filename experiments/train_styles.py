@@ -17,11 +17,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
+from shared import follow
 
 from perceptual_edu.assets import data_folder
 from perceptual_edu.scale import scale
-from perceptual_edu.training import StyleRecipe, train
+from perceptual_edu.training import StyleRecipe
 
 BASE = StyleRecipe(
     style="",
@@ -87,9 +87,7 @@ def train_in_stages(name: str, recipe: StyleRecipe, photos: Path, folder: Path) 
         if stage > 1:
             before = folder / f"{name}_stage{stage - 1}.safetensors"
             recipe = replace(recipe, start_from=str(before))
-        run = train(recipe, photos, out)
-        for _ in tqdm(run, desc=out.stem, total=recipe.steps, unit="step"):
-            pass
+        follow(recipe, photos, out)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
+from shared import follow
 
 from perceptual_edu.assets import data_folder
 from perceptual_edu.scale import scale, scale_name
-from perceptual_edu.training import SuperResolutionRecipe, train
+from perceptual_edu.training import SuperResolutionRecipe
 
 PIXEL = SuperResolutionRecipe(
     loss="pixel",
@@ -72,9 +72,7 @@ def train_one(name: str, photos: Path, folder: Path) -> Path:
         before = train_one(name.replace("feature", "pixel"), photos, folder)
         recipe = replace(recipe, start_from=str(before))
     out = folder / f"{name}.safetensors"
-    run = train(recipe, photos, out)
-    for _ in tqdm(run, desc=name, total=recipe.steps, unit="step"):
-        pass
+    follow(recipe, photos, out)
     return out
 
 

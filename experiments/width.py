@@ -8,12 +8,12 @@ pixels, as a part of the photograph's own objective; at the end the shipped netw
 photographs to train on should not be the bundled ones.
 """
 
-import argparse
 import statistics
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from shared import result_parser
 from tqdm import tqdm
 
 from perceptual_edu import (
@@ -26,19 +26,16 @@ from perceptual_edu import (
     load_network,
     photos,
 )
-from perceptual_edu.assets import data_folder
 from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.scale import scale
 from perceptual_edu.training import train
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = result_parser(__doc__, "width")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--widths", type=int, nargs="+", default=[16, 32])
     parser.add_argument("--steps", type=int, default=scale(smoke=4, laptop=1_500, gpu=40_000))
-    out = data_folder() / "results" / "width.json"
-    parser.add_argument("--out", type=Path, default=out)
     arguments = parser.parse_args()
     recipe = StyleRecipe(
         "starry_night",

@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from perceptual_edu import load_image, photo, save_image
+from perceptual_edu import StyleRecipe, load_image, photo, read_card, save_image
 from perceptual_edu.evaluation import read_report, write_report
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
+WITH_ARGUMENTS = [p.stem for p in sorted(EXPERIMENTS.glob("*.py")) if "__doc__" in p.read_text()]
+
+
+@pytest.fixture(autouse=True)
+def _scripts_find_each_other(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
 
 
 def script(name):
@@ -26,7 +32,6 @@ def run(monkeypatch, tmp_path):
     """Run a script's main() with arguments; -> the report that it wrote."""
 
     def run(name, *arguments):
-        monkeypatch.syspath_prepend(str(EXPERIMENTS))
         out = tmp_path / f"{name}.json"
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments), "--out", str(out)])
         script(name).main()
@@ -132,3 +137,25 @@ def test_damaged_pictures_are_read_or_refused_in_one_line(suffix):
     assert faults == []
     assert counts["read"] + counts["refused"] == 60
     assert counts["refused"] > 0
+
+
+@pytest.mark.parametrize("name", WITH_ARGUMENTS)
+def test_a_script_says_how_it_is_used(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    module = script(name)
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    assert ended.value.code == 0
+    assert module.__doc__[:30] in capsys.readouterr().out
+
+
+def test_following_a_training_writes_its_network_and_nothing_when_it_is_done(tmp_path):
+    shared, out = script("shared"), tmp_path / "network.safetensors"
+    recipe = StyleRecipe("starry_night", style_size=48, width=2, size=16, batch=1, steps=2)
+    for name in ("hedgehog", "raccoon"):
+        shutil.copy(photo(name), tmp_path)
+    shared.follow(recipe, tmp_path, out)
+    assert read_card(out)["steps"] == 2
+    written = out.read_bytes()
+    shared.follow(recipe, tmp_path, out)
+    assert out.read_bytes() == written
