@@ -124,8 +124,8 @@ def test_train_live_draws_the_losses_and_the_photograph_to_the_last_step(photogr
     _, status, views = widget.children
     before = [bytes(view.value) for view in views.children]
     start.click()
-    wait_until(lambda: "step" in status.value and not start.disabled)
-    assert status.value.startswith("step 3 of 3: content ")
+    wait_until(lambda: "steps" in status.value and not start.disabled)
+    assert status.value.startswith("3 of 3 steps: content ")
     assert all(bytes(view.value) != old for view, old in zip(views.children, before, strict=True))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import ipywidgets
@@ -64,9 +64,22 @@ def gatys_sliders(
             ("TV weight", tvs),
         )
     ]
-    live = _LiveGatys(content, style, sliders, steps, phi)
+
+    def work(live: _Live) -> None:
+        content_weight, style_weight, tv = (slider.value for slider in sliders)
+        weights = {"content_weight": content_weight, "style_weight": style_weight, "tv": tv}
+        live.picture.layout.display = ""
+        for step in gatys(content, style, **weights, start="content", steps=steps, phi=phi):
+            live.picture.value = jpeg_bytes(step.image)
+            live.say(step.evaluations, f"of {steps} evaluations", step.terms)
+            if live.stopped.is_set():
+                break
+
+    live = _Live(work, "Optimise live", steps, content)
+    live.picture.layout.display = "none"
     note = ipywidgets.HTML("The sliders need no kernel; the buttons do.")
-    return ipywidgets.VBox([*sliders, _nested_stacks(pictures, sliders), note, live.view])
+    view = ipywidgets.VBox([live.buttons, live.status, live.picture])
+    return ipywidgets.VBox([*sliders, _nested_stacks(pictures, sliders), note, view])
 
 
 def _nested_stacks(
@@ -88,66 +101,46 @@ def _nested_stacks(
     return stack
 
 
-class _LiveGatys:
-    """Two buttons, a progress bar and a picture; the work runs in a thread so "Stop" is heard."""
+class _Live:
+    """Two buttons, a progress bar, a line of words and a picture.
+
+    The work runs in a thread, so that "Stop" is heard; it looks at ``stopped`` now and then.
+    """
 
     def __init__(
-        self,
-        content: Tensor,
-        style: Tensor,
-        sliders: Sequence[ipywidgets.SelectionSlider],
-        steps: int,
-        phi: LossNetwork | None,
+        self, work: Callable[[_Live], None], label: str, steps: int, picture: Tensor
     ) -> None:
-        self.content, self.style, self.sliders = content, style, sliders
-        self.steps, self.phi = steps, phi
-        self.start = ipywidgets.Button(description="Optimise live", icon="play")
+        self.work, self.stopped = work, threading.Event()
+        self.start = ipywidgets.Button(description=label, icon="play")
         self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
         self.bar = ipywidgets.IntProgress(max=steps, layout={"width": "8rem"})
         self.status = ipywidgets.Label()
         self.picture = ipywidgets.Image(
-            value=jpeg_bytes(content),
+            value=jpeg_bytes(picture),
             format="jpeg",
-            layout={"display": "none", "width": "24rem", "max_width": "100%", "height": "auto"},
+            layout={"width": "24rem", "max_width": "100%", "height": "auto"},
         )
         self.start.on_click(lambda _: threading.Thread(target=self.run, daemon=True).start())
         self.stop.on_click(lambda _: self.stopped.set())
-        self.stopped = threading.Event()
-        buttons = ipywidgets.HBox(
+        self.buttons = ipywidgets.HBox(
             [self.start, self.stop, self.bar], layout={"flex_flow": "row wrap"}
         )
-        self.view = ipywidgets.VBox([buttons, self.status, self.picture])
 
     def run(self) -> None:
         self.stopped.clear()
         self.start.disabled, self.stop.disabled = True, False
         try:
-            self.optimise()
+            self.work(self)
         except Exception as error:  # a thread's traceback would vanish
             self.status.value = f"Stopped by an error: {error}"
         finally:
             self.start.disabled, self.stop.disabled = False, True
 
-    def optimise(self) -> None:
-        content_weight, style_weight, tv = (slider.value for slider in self.sliders)
-        iterations = gatys(
-            self.content,
-            self.style,
-            content_weight=content_weight,
-            style_weight=style_weight,
-            tv=tv,
-            start="content",
-            steps=self.steps,
-            phi=self.phi,
-        )
-        self.picture.layout.display = ""
-        for step in iterations:
-            self.picture.value = jpeg_bytes(step.image)
-            self.bar.value = step.evaluations
-            terms = ", ".join(f"{name} {step.terms[name]:,.0f}" for name in ("content", "style"))
-            self.status.value = f"{step.evaluations} of {self.steps} evaluations: {terms}"
-            if self.stopped.is_set():
-                break
+    def say(self, done: int, what: str, terms: Mapping[str, float]) -> None:
+        """Move the bar and name the losses."""
+        self.bar.value = done
+        words = ", ".join(f"{name} {terms[name]:,.0f}" for name in ("content", "style"))
+        self.status.value = f"{done} {what}: {words}"
 
 
 def training_live(
@@ -176,59 +169,39 @@ def training_live(
     every
         Steps between two pictures.
     """
-    return _LiveTraining(recipe, photographs, preview, terms, picture, every, phi).view
 
-
-class _LiveTraining(_LiveGatys):
-    """The same buttons and thread around the training loop, and the loss curves as well."""
-
-    def __init__(
-        self,
-        recipe: StyleRecipe,
-        photographs: str | Path | PhotoBank,
-        preview: Tensor,
-        terms: Sequence[Mapping[str, float]],
-        picture: Tensor | None,
-        every: int,
-        phi: LossNetwork | None,
-    ) -> None:
-        shown = preview if picture is None else picture
-        super().__init__(shown, preview, (), recipe.steps, phi)
-        self.recipe, self.photographs, self.preview = recipe, photographs, preview
-        self.every = every
-        self.start.description = "Train live"
-        self.picture.layout.display = ""
-        self.curves = ipywidgets.Image(
-            value=_loss_curves(terms, recipe.steps),
-            format="png",
-            layout={"width": "24rem", "max_width": "100%", "height": "auto"},
-        )
-        side_by_side = ipywidgets.HBox(
-            [self.curves, self.picture], layout={"flex_flow": "row wrap", "align_items": "center"}
-        )
-        recorded = " Shown is a recorded training." if terms else ""
-        self.status.value = f"The buttons need a kernel.{recorded}"
-        self.view.children = [self.view.children[0], self.status, side_by_side]
-
-    def optimise(self) -> None:
-        terms = []
-        for step in train(self.recipe, self.photographs, phi=self.phi):
-            terms.append(step.terms.floats())
-            stop = self.stopped.is_set() or step.step == self.recipe.steps
-            if stop or step.step == 1 or step.step % self.every == 0:
-                self.draw(step, terms)
+    def work(live: _Live) -> None:
+        seen = []
+        for step in train(recipe, photographs, phi=phi):
+            seen.append(step.terms.floats())
+            stop = live.stopped.is_set() or step.step == recipe.steps
+            if stop or step.step == 1 or step.step % every == 0:
+                live.picture.value = jpeg_bytes(_preview(step, preview))
+                curves.value = _loss_curves(seen, recipe.steps)
+                live.say(step.step, f"of {recipe.steps} steps", seen[-1])
             if stop:
                 break
 
-    def draw(self, step: TrainingStep, terms: Sequence[Mapping[str, float]]) -> None:
-        step.network.eval()  # or batch norm would learn from the preview
-        with torch.no_grad():
-            self.picture.value = jpeg_bytes(step.network(self.preview.to(step.terms.total.device)))
-        step.network.train()
-        self.curves.value = _loss_curves(terms, self.recipe.steps)
-        self.bar.value = step.step
-        words = ", ".join(f"{name} {terms[-1][name]:,.0f}" for name in ("content", "style"))
-        self.status.value = f"step {step.step} of {self.recipe.steps}: {words}"
+    live = _Live(work, "Train live", recipe.steps, preview if picture is None else picture)
+    curves = ipywidgets.Image(
+        value=_loss_curves(terms, recipe.steps),
+        format="png",
+        layout={"width": "24rem", "max_width": "100%", "height": "auto"},
+    )
+    recorded = " Shown is a recorded training." if terms else ""
+    live.status.value = f"The buttons need a kernel.{recorded}"
+    side_by_side = ipywidgets.HBox(
+        [curves, live.picture], layout={"flex_flow": "row wrap", "align_items": "center"}
+    )
+    return ipywidgets.VBox([live.buttons, live.status, side_by_side])
+
+
+def _preview(step: TrainingStep, photograph: Tensor) -> Tensor:
+    step.network.eval()  # or batch norm would learn from the preview
+    with torch.no_grad():
+        picture = step.network(photograph.to(step.terms.total.device))
+    step.network.train()
+    return picture
 
 
 def _loss_curves(terms: Sequence[Mapping[str, float]], steps: int) -> bytes:
