@@ -5,6 +5,9 @@ fixed version. The archive must match the SHA-512 recorded here, and only the fi
 leave it. Without npm, or without a network, the build still works: book/_ext/perceptual_book.py
 then leaves Sphinx's default, a public CDN, in place.
 
+Not `npm ci` with a lock: html-manager's script is complete in itself, but its package names 130
+others, and all of them, 150 MB installed, would be fetched and locked for nothing.
+
     python book/tools/vendor.py          fetch what is missing
     python book/tools/vendor.py --check  exit 1 if something is missing
 """

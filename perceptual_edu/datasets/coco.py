@@ -1,4 +1,7 @@
-"""Large downloads that go on where they broke off, and COCO 2014, the paper's photographs."""
+"""Large downloads that go on where they broke off, and COCO 2014, the paper's photographs.
+
+``torch.hub.download_url_to_file`` begins again at every interruption: no way to get 13 GB.
+"""
 
 from __future__ import annotations
 
