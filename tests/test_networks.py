@@ -316,6 +316,16 @@ def test_a_mixture_of_styles_mixes_scales_and_shifts():
     torch.testing.assert_close(mixed(image), network(image, network.mixture({"a": 3, "b": 1})))
 
 
+def test_a_wrong_byte_anywhere_in_a_file_is_noticed(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_network(StyleNet(width=4), path, {"steps": 3})
+    data = path.read_bytes()
+    for at in (3, 20, len(data) // 3, len(data) - 1):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(NetworkError):
+            load_network(path)
+
+
 def test_a_single_styles_weights_fit_batch_normalisation():
     network, frozen = StyleNet(width=4), StyleNet(width=4, norm="batch")
     torch.nn.init.normal_(network.layers[0].norm.weight)

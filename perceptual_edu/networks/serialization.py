@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from ..files import written_atomically
 from .style import StyleNet
@@ -44,8 +45,17 @@ def save_network(network: nn.Module, path: str | Path, card: Mapping | None = No
     }
     architecture = {"class": type(network).__name__, **network.config}
     header = {"architecture": json.dumps(architecture), "card": json.dumps(dict(card or {}))}
+    header["sha256"] = _digest(state, header)
     with written_atomically(Path(path)) as temporary:
         save_file(state, temporary, header)
+
+
+def _digest(state: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
+    """Of weights, architecture and card: safetensors itself would not notice a wrong byte."""
+    digest = hashlib.sha256(header["architecture"].encode() + header["card"].encode())
+    for name in sorted(state):
+        digest.update(name.encode() + state[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_network(path: str | Path) -> nn.Module:
@@ -54,17 +64,22 @@ def load_network(path: str | Path) -> nn.Module:
     Raises
     ------
     NetworkError
-        If the file is missing, unreadable, or not a network of this library.
+        If the file is missing, damaged, or not a network of this library.
     """
-    architecture = _header(path)["architecture"]
+    header = _header(path)
+    architecture = json.loads(header["architecture"])
     kind = _NETWORKS.get(architecture.pop("class", None))
     if kind is None:
         raise NetworkError(
             f"{path}: not a network of this library; there are: {', '.join(_NETWORKS)}"
         )
+    state = load_file(path)
+    found = _digest(state, header)
+    if header.get("sha256", found) != found:  # older files have none
+        raise NetworkError(f"{path}: is damaged (its weights are not those that were saved)")
     try:
         network = kind(**architecture)
-        network.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+        network.load_state_dict({name: t.float() for name, t in state.items()})
     except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise NetworkError(f"{path}: its weights do not fit its architecture ({reason})") from None
@@ -73,15 +88,17 @@ def load_network(path: str | Path) -> nn.Module:
 
 def read_card(path: str | Path) -> dict:
     """The card of a network's file: how it was trained. Errors as :func:`load_network`."""
-    return _header(path)["card"]
+    return json.loads(_header(path)["card"])
 
 
-def _header(path: str | Path) -> dict[str, dict]:
+def _header(path: str | Path) -> dict[str, str]:
     if not Path(path).is_file():
         raise NetworkError(f"{path}: no such file")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-        return {part: dict(json.loads(header[part])) for part in ("architecture", "card")}
+        if not all(isinstance(json.loads(header[part]), dict) for part in ("architecture", "card")):
+            raise TypeError("its header is not one")
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise NetworkError(f"{path}: not a trained network of this library ({error})") from None
+    return header
