@@ -3,33 +3,58 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
 def written_atomically(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; on success flush it to disk and rename it.
+    """Give a temporary path in the same folder; on success flush it to disk and rename it.
 
-    The temporary name keeps the suffix, because image libraries choose the format by it.
-    If the body raises, or the program is interrupted, ``path`` is left as it was.
+    If the body raises, or the program is interrupted, ``path`` is left as it was. A link stays,
+    and what it points at is replaced; a file that is replaced keeps its permissions. A device or a
+    pipe (``/dev/stdout``) cannot be replaced and is written to.
+
+    The temporary name keeps the suffix, because image libraries choose the format by it, and is
+    short otherwise, because ``path`` may have as long a name as the file system allows.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    suffix = path.suffix if len(os.fsencode(path.suffix)) < 50 else ""
+    if path.exists() and not path.is_file():
+        yield from _written_through(path, suffix)
+        return
+    target = destination(path)
+    temporary = target.with_name(f".{secrets.token_hex(8)}{suffix}")
+    temporary.touch(exist_ok=False)  # with the permissions that new files get here
+    mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
     try:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-        temporary.replace(path)
+        with suppress(OSError):  # some network shares have no permissions
+            temporary.chmod(mode)  # libraries that rename a file of their own made others
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def destination(path: Path) -> Path:
+    """Where the bytes of ``path`` are to go: itself, or what the link points at."""
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(f"{path}: is a link that leads back to itself")
+    return target
+
+
+def _written_through(path: Path, suffix: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder, f"file{suffix}")
+        yield temporary
+        with temporary.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
