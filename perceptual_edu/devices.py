@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 
+import psutil
 import torch
 
 
@@ -64,6 +65,70 @@ def _cpuinfo(field: str) -> str:
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def free_memory(where: torch.device | None = None) -> float:
+    """Bytes that can still be allocated on a device; by default those of the processor.
+
+    What the machine has, what this process may have (``ulimit -v``) and what its container may
+    have: the least of them. A system rather kills a program than say that there is no more.
+    """
+    if where is not None and where.type == "cuda":
+        kept = torch.cuda.memory_reserved(where) - torch.cuda.memory_allocated(where)
+        return torch.cuda.mem_get_info(where)[0] + kept
+    return min(psutil.virtual_memory().available, _process_free(), *_containers_free())
+
+
+def _process_free() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("inf")
+    used = psutil.Process().memory_info()
+    free = [
+        limit - taken
+        for kind, taken in ((resource.RLIMIT_AS, used.vms), (resource.RLIMIT_DATA, _data(used)))
+        if (limit := resource.getrlimit(kind)[0]) != resource.RLIM_INFINITY
+    ]
+    return float(max(0, min(free, default=float("inf"))))
+
+
+def _data(used) -> int:
+    return getattr(used, "data", 0)  # only Linux says it, and only there the limit matters
+
+
+# Of a control group: its limit, what it uses, and in memory.stat what it could give back.
+_CONTROL_GROUPS = (
+    ("memory.max", "memory.current", "inactive_file"),  # version 2
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
+)
+
+
+def _containers_free(
+    mount: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")
+) -> list[float]:
+    """Bytes left in each control group that this process is in, and in those around them."""
+    lines = groups.read_text().splitlines() if groups.exists() else []
+    folders = set()
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers or "memory" in controllers.split(","):
+            # In a container the path may be the one outside, while its own group is the root here.
+            place = mount / controllers / path.lstrip("/")
+            folders |= {place, *place.parents} - {*mount.parents}
+    return [free for folder in folders if (free := _group_free(folder)) is not None]
+
+
+def _group_free(folder: Path) -> float | None:
+    for limit, usage, spare in _CONTROL_GROUPS:
+        try:
+            most = int((folder / limit).read_text())  # ValueError: "max", no limit
+            used = int((folder / usage).read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        return float(max(0, most - used + int(stat.get(spare, 0))))
+    return None
 
 
 def hardware() -> str:

@@ -52,6 +52,23 @@ def destination(path: Path) -> Path:
     return target
 
 
+def check_destination(path: Path) -> None:
+    """Raise OSError now if :func:`written_atomically` could not write ``path`` later."""
+    with suppress(FileNotFoundError):
+        path.lstat()  # OSError: a name that is too long
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; wanted is the name of a file")
+    folder = destination(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {folder} does not exist")
+    # What is neither a file nor a folder is a device: written to, not replaced.
+    written = path if path.exists() and not path.is_file() else folder
+    if not os.access(written, os.W_OK):
+        raise PermissionError(
+            f"{path}: {'the folder ' * written.is_dir()}{written} cannot be written"
+        )
+
+
 def _written_through(path: Path, suffix: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder, f"file{suffix}")

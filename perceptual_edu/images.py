@@ -6,8 +6,8 @@ that the paper and the original VGG-16 use.
 
 from __future__ import annotations
 
-import os
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from PIL import Image, ImageOps
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from .files import written_atomically
+from .devices import free_memory
+from .files import check_destination, written_atomically
 from .pictures import ImageError, decode, one_line, to_srgb, upright
 
 LUMA = (0.299, 0.587, 0.114)
@@ -64,11 +65,15 @@ def load_image(
     ImageError
         If the file is missing, empty, truncated, not a picture, or has too many pixels.
     """
-    picture = _open_picture(Path(path))
+    path = Path(path)
+    picture = _open_picture(path)
     if square is not None:
+        _check_memory(path, square, square)
         picture = ImageOps.fit(picture, (square, square), Image.Resampling.LANCZOS)
     elif long_side is not None:
-        picture = _resized(picture, long_side)
+        picture = _resized(path, picture, long_side)
+    else:
+        _check_memory(path, *picture.size)
     return _as_tensor(picture)
 
 
@@ -85,9 +90,12 @@ def load_with_alpha(
     tuple[Tensor, Tensor | None]
         (1, 3, H, W), RGB, and (1, 1, H, W), opacity, both in [0, 255]; None if all is opaque.
     """
-    picture = _open_picture(Path(path), keep_alpha=True)
+    path = Path(path)
+    picture = _open_picture(path, keep_alpha=True)
     if long_side is not None:
-        picture = _resized(picture, long_side)  # Pillow weights colours with their opacity
+        picture = _resized(path, picture, long_side)  # Pillow weights colours with their opacity
+    else:
+        _check_memory(path, *picture.size)
     pixels = _as_tensor(picture)
     if picture.mode == "RGB" or pixels[:, 3].min() == 255:
         return pixels[:, :3].contiguous(), None
@@ -99,10 +107,21 @@ def load_with_alpha(
     return rgb[:, :, torch.from_numpy(rows), torch.from_numpy(columns)].contiguous(), alpha
 
 
-def _resized(picture: Image.Image, long_side: int) -> Image.Image:
+def _resized(path: Path, picture: Image.Image, long_side: int) -> Image.Image:
     ratio = long_side / max(picture.size)
     size = tuple(max(1, round(side * ratio)) for side in picture.size)
+    _check_memory(path, *size)
     return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _check_memory(path: Path, width: int, height: int) -> None:
+    """Refuse a size now that the system would kill the program for."""
+    needed = 36 * width * height  # of Pillow, of NumPy, and float32 in two layouts
+    if needed > free_memory():
+        raise ImageError(
+            f"{path}: {width:,} x {height:,} pixels take about {needed / 1e9:.1f} GB of memory, "
+            f"and {free_memory() / 1e9:.1f} GB are free; make it smaller"
+        )
 
 
 def _as_tensor(picture: Image.Image) -> Tensor:
@@ -121,13 +140,20 @@ def _open_picture(path: Path, keep_alpha: bool = False) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures long before it stops
             with path.open("rb") as file:
-                return decode(file, lambda picture: to_srgb(upright(picture), keep_alpha))
+                return decode(file, partial(_decoded, keep_alpha))
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from None
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
         raise ImageError(f"{path}: not enough memory to decode it; make it smaller") from None
+
+
+def _decoded(keep_alpha: bool, picture: Image.Image) -> Image.Image:
+    width, height = picture.size
+    if 12 * width * height > free_memory():  # Pillow's pixels, and those that are converted
+        raise MemoryError
+    return to_srgb(upright(picture), keep_alpha)
 
 
 def to_pil(image: Tensor) -> Image.Image:
@@ -175,10 +201,10 @@ def check_output(path: Path, *, size: tuple[int, int] = (1, 1), transparent: boo
         )
     if transparent and not holds_transparency(path):
         raise ImageError(f"{path}: {name} does not hold transparency; try .png")
-    if not path.parent.is_dir():
-        raise ImageError(f"{path}: the folder {path.parent} does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise ImageError(f"{path}: the folder {path.parent} cannot be written")
+    try:
+        check_destination(path)
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}" if error.strerror else str(error)) from None
 
 
 def holds_transparency(path: Path) -> bool:

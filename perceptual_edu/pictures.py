@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import numpy as np
@@ -18,6 +19,8 @@ T = TypeVar("T")
 _LARGEST = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow refuses to go on
 # Pillow refuses a PNG whose text or profile is longer than 1 MB, as a guard of memory.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**28
+
+_ONLY_NAMED = ("BUFR", "GRIB", "HDF5", "MPEG")  # formats that Pillow knows but does not decode
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,6 +59,21 @@ def decode(file: BinaryIO, convert: Callable[[Image.Image], T]) -> T:
         raise
     except Exception as error:  # files that are cut short or corrupt raise nearly anything
         raise ImageError(f"cannot be decoded ({one_line(error)})") from None
+
+
+def is_picture_name(path: Path) -> bool:
+    """Whether Pillow reads the format that the name's suffix stands for."""
+    name = Image.registered_extensions().get(path.suffix.lower())
+    return name in Image.OPEN and name not in _ONLY_NAMED
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures in a folder, as far as names tell, in their order.
+
+    Hidden files are none: macOS puts a ``._x.png`` beside each ``x.png`` on foreign disks.
+    """
+    paths = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
+    return [path for path in paths if is_picture_name(path) and path.is_file()]
 
 
 def one_line(error: Exception) -> str:

@@ -1,12 +1,14 @@
 """Packing, sampling and downloading photographs."""
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import threading
 import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +31,7 @@ from perceptual_edu.datasets import (
     PhotoBank,
     PhotosError,
     coco_2014,
+    decoding,
     is_pack,
     pack_archive,
     pack_photos,
@@ -288,6 +292,127 @@ def test_a_full_disk_is_one_line_and_can_be_resumed(folder, whole, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert pack(folder, out, short_side=64)[0].done > 1
     assert contents(out) == contents(whole)
+
+
+def test_a_folder_that_vanishes_and_comes_back_loses_nothing(folder, whole, tmp_path):
+    shutil.copytree(folder, tmp_path / "in")
+    out = tmp_path / "out.photos"
+    work = pack_photos(tmp_path / "in", out, short_side=64, workers=1)
+    assert [record.done for record in itertools.islice(work, 70)][-1] == 70
+    (tmp_path / "in").rename(tmp_path / "away")
+    with pytest.raises(
+        PhotosError, match=r"cannot be read \(No such file.*the same command goes on"
+    ):
+        list(work)
+    (tmp_path / "away").rename(tmp_path / "in")
+    assert 70 < pack(tmp_path / "in", out, short_side=64)[0].done < 154
+    assert contents(out) == contents(whole)
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3])
+def test_a_disk_that_fails_for_a_moment_is_asked_again(folder, whole, tmp_path, fails, monkeypatch):
+    monkeypatch.setattr(decoding, "_PAUSES", (0, 0))
+    left, read = [fails], Path.read_bytes
+
+    def flaky(path):
+        if path.name == "030.jpg" and left[0]:
+            left[0] -= 1
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", flaky)
+    out = tmp_path / "out.photos"
+    if fails == 3:
+        with pytest.raises(PhotosError, match=r"030.jpg: cannot be read \(Input/output error\)"):
+            pack(folder, out, short_side=64)
+    pack(folder, out, short_side=64)
+    assert contents(out) == contents(whole)
+
+
+def test_photographs_that_memory_does_not_suffice_for_are_not_skipped(
+    folder, whole, tmp_path, monkeypatch
+):
+    def too_large(*_):
+        raise MemoryError
+
+    out = tmp_path / "out.photos"
+    with monkeypatch.context() as context:
+        context.setattr(decoding, "_reduce", too_large)
+        with pytest.raises(PhotosError, match="not enough memory to decode it; the same command"):
+            pack(folder, out, short_side=64)
+    pack(folder, out, short_side=64)
+    assert contents(out) == contents(whole)
+
+
+def test_an_archive_on_a_disk_that_fails_is_not_half_skipped(folder, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "_PAUSES", (0, 0))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in folder.rglob("*.*"):
+            archive.write(path, path.relative_to(folder))
+    read = zipfile.ZipFile.read
+
+    def fails(archive, member):
+        if member.filename.endswith("100.jpg"):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read(archive, member)
+
+    out = tmp_path / "out.photos"
+    with monkeypatch.context() as context:
+        context.setattr(zipfile.ZipFile, "read", fails)
+        with pytest.raises(PhotosError, match=r"100.jpg: cannot be read \(Stale file handle\)"):
+            list(pack_archive(tmp_path / "a.zip", out, short_side=64))
+    list(pack_archive(tmp_path / "a.zip", out, short_side=64))
+    assert contents(out) == contents(whole)
+
+
+def test_links_to_folders_are_followed_and_loops_are_not(tmp_path, caplog):
+    for name in ("in/own.png", "elsewhere/linked.png", "elsewhere/deeper/too.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        picture(64, 64).save(tmp_path / name)
+    (tmp_path / "in" / "train2014").symlink_to("../elsewhere")
+    (tmp_path / "in" / "train2014" / "back").symlink_to("../in")
+    (tmp_path / "in" / "self").symlink_to(".")
+    (tmp_path / "in" / "unmounted").symlink_to("../not there")
+    (tmp_path / "elsewhere" / "gone.png").symlink_to("not there")
+    records = pack(tmp_path / "in", tmp_path / "out")
+    expected = ["own.png", "train2014/deeper/too.png", "train2014/linked.png"]
+    assert [record.path for record in records] == expected
+    assert len(PhotoBank.from_folder(tmp_path / "in")) == 3
+    assert "in/unmounted: left out (a broken link)" in caplog.text
+    assert "gone.png: left out (a broken link)" in caplog.text
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    names = ("._a.png", "a.png", ".thumbnails/a.png", "__MACOSX/._a.png")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in names:
+            path = tmp_path / ".in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture(64, 64).save(path)
+            if not name.startswith(".t"):
+                archive.write(path, name)
+    assert [record.path for record in pack(tmp_path / ".in", tmp_path / "out")] == ["a.png"]
+    assert [r.path for r in pack_archive(tmp_path / "a.zip", tmp_path / "z")] == ["a.png"]
+
+
+def test_what_may_not_be_read_is_left_out_with_a_warning(folder, tmp_path, monkeypatch, caplog):
+    shutil.copytree(folder, tmp_path / "in")
+    (tmp_path / "in" / "sub" / "001.jpg").chmod(0)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda p, m: p.name != "001.jpg" and access(p, m))  # not root
+    assert len(pack(tmp_path / "in", tmp_path / "out", short_side=64)) == 153
+    assert "sub/001.jpg: left out (may not be read)" in caplog.text
+
+
+def test_an_encrypted_archive_is_one_line(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.png", b"1234")
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[6] |= 1  # of the file's own header
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # and of the list of files
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(PhotosError, match=r"a.png cannot be unpacked \(.*encrypted"):
+        list(pack_archive(tmp_path / "a.zip", tmp_path / "out"))
 
 
 def test_other_settings_or_other_photographs_are_an_error(tmp_path):

@@ -4,9 +4,11 @@ The networks here have random weights: what is tested is that the same function 
 """
 
 import importlib
+import os
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 
 import onnxruntime
 import pytest
@@ -173,7 +175,7 @@ def test_what_cannot_be_done_is_said(image, options, words):
 
 def test_a_picture_that_memory_does_not_suffice_for_is_refused(landscape, monkeypatch):
     module = importlib.import_module("perceptual_edu.inference.stylization")
-    monkeypatch.setattr(module, "_free_memory", lambda where: 1e8)
+    monkeypatch.setattr(module, "free_memory", lambda where: 1e8)
     with pytest.raises(ValueError, match=r"needs about 0\.4 GB of memory.*0\.1 GB are free"):
         stylize(StyleNet(width=1), landscape)
 
@@ -338,6 +340,117 @@ def test_whatever_a_picture_raises_the_next_one_is_painted(run, landscape, monke
     code, out, errors = run("stylize", "a.png", "b.png", *STYLE, "-o", "out")
     assert (code, out) == (1, "out: 1 of 2 pictures\n")
     assert "skipped a.png: several lines" in errors
+
+
+def test_brackets_in_the_name_of_a_folder_are_no_pattern(run, landscape):
+    for name in ("trip [2019]/a.png", "x/trip [2019]/b.png", "years/2/c.png", "d[1].png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        save_image(landscape, name)
+    few = ("--size", 16, *STYLE)
+    for pattern, names in (
+        ("trip [2019]/*.png", {"a.png"}),
+        ("trip [2019]/*", {"a.png"}),
+        ("*/trip [2019]/*.png", {"b.png"}),
+        ("**/trip [2019]/?.png", {"a.png", "b.png"}),
+        ("years/[2019]/*.png", {"c.png"}),  # one of these letters
+        ("d[1]*", {"d[1].png"}),
+    ):
+        out = Path(f"out {len(list(Path().iterdir()))}")
+        code, _, errors = run("stylize", pattern, *few, "-o", out)
+        assert code == 0, errors
+        assert {path.name for path in out.iterdir()} == names
+    assert run("stylize", "d[1].png", *few, "-o", "one.png")[0] == 0
+    code, _, errors = run("stylize", "d[1].png", *few, "-o", "one")
+    assert (code, "no picture format has this suffix" in errors) == (1, True)  # not a folder
+
+
+def test_what_lies_beside_the_pictures_of_a_folder_is_left_alone(run, landscape):
+    Path("in").mkdir()
+    save_image(landscape, "in/x.png")
+    for name in ("._x.png", "notes.pdf", "film.mpg", "data.h5", "x.txt", ".DS_Store"):
+        Path("in", name).write_bytes(b"no picture")
+    code, out, errors = run("stylize", "in", "--size", 16, *STYLE, "-o", "out")
+    assert (code, out) == (0, "out: 1 of 1 pictures\n"), errors
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
+@pytest.mark.parametrize(("encoding", "out"), [("utf-8", b"out\xe9.png"), ("ascii", b"out\xe9")])
+def test_names_that_the_terminal_cannot_show_do_no_harm(run, tmp_path, landscape, encoding, out):
+    names = [b"caf\xe9.png", "Zürich 東京.png".encode()]
+    for name in names:
+        save_image(landscape, os.fsdecode(name))
+    environment = {**os.environ, "PYTHONIOENCODING": f"{encoding}:strict", "PYTHONUTF8": "1"}
+    sources = names[:1] if out.endswith(b".png") else names
+    command = [sys.executable, "-m", "perceptual_edu", "stylize", *sources, *STYLE, "-o", out]
+    done = subprocess.run([*command, "--size", "16"], capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"out\\udce9")
+    assert os.path.exists(out)
+
+
+@pytest.mark.parametrize("verb", [("stylize", *STYLE, "--size"), ("gatys",)])
+def test_a_size_that_memory_does_not_suffice_for_is_refused_before_resizing(
+    run, landscape, verb, monkeypatch
+):
+    images = importlib.import_module("perceptual_edu.images")
+    monkeypatch.setattr(images, "free_memory", lambda: 2e9)
+    save_image(landscape, "in.png")
+    if verb == ("gatys",):
+        code, _, errors = run("gatys", "in.png", "in.png", "-o", "out.png", "--size", 40000)
+    else:
+        code, _, errors = run(*verb, 40000, "in.png", "-o", "out.png")
+    assert code == 1
+    assert errors.startswith("error: in.png: 40,000 x 26,545 pixels take about 38.2 GB of memory, ")
+    assert errors.endswith("and 2.0 GB are free; make it smaller")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep to the limit")
+def test_under_a_limit_of_memory_what_fits_is_done_and_the_rest_named(run, tmp_path, landscape):
+    save_image(landscape, "a.png")
+    save_image(landscape[:, :, :20], "long.png")
+    program = (
+        "import psutil, resource, sys\nfrom perceptual_edu import cli\n"
+        "used = psutil.Process().memory_info().vms\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 3_000_000_000,) * 2)\ncli.main()"
+    )
+    Image.new("L", (12_000, 12_000)).save("big.png")  # 144 megapixels in a small file
+    arguments = ["stylize", "a.png", "big.png", "long.png", *STYLE, "-o", "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stdout == "out: 2 of 3 pictures\n"
+    assert "skipped big.png: " in done.stderr
+    assert "memory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in Path("out").iterdir()} == {"a.png", "long.png"}
+
+
+def test_a_link_given_as_output_stays_and_its_file_is_written(run, tmp_path, landscape):
+    save_image(landscape, "in.png")
+    Path("store").mkdir()
+    Path("link.png").symlink_to("store/x.png")
+    assert run("stylize", "in.png", *STYLE, "-o", "link.png", "--size", 16)[0] == 0
+    assert os.readlink("link.png") == "store/x.png"
+    assert size("store/x.png") == (16, 11)
+    Path("linked").symlink_to("store")
+    assert run("stylize", "in.png", "in.png", *STYLE, "-o", "linked", "--size", 16)[0] == 0
+    assert Path("store/in.png").is_file()
+    Path("photo.png").symlink_to("in.png")
+    code, _, errors = run("stylize", "in.png", *STYLE, "-o", "photo.png")
+    assert (code, "is one of the photographs" in errors) == (1, True)
+
+
+def test_names_as_long_as_can_be_and_longer(run, landscape):
+    save_image(landscape, "in.png")
+    for length in (246, 255):
+        name = "n" * (length - 4) + ".png"
+        assert run("stylize", "in.png", *STYLE, "-o", name, "--size", 16)[0] == 0
+        assert size(name) == (16, 11)
+        assert run("stylize", name, "in.png", *STYLE, "-o", "out", "--size", 16)[0] == 0
+        assert size(Path("out", name)) == (16, 11)
+    code, _, errors = run("stylize", "in.png", *STYLE, "-o", "n" * 252 + ".png")
+    assert (code, "File name too long" in errors) == (1, True)
 
 
 def _foreign(path):

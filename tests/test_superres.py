@@ -1,6 +1,7 @@
 """Super-resolution: degradation, scores, networks, tiles and commands."""
 
 import dataclasses
+import importlib
 import json
 import tarfile
 from functools import partial
@@ -299,6 +300,27 @@ def test_srcnn_in_tiles_and_instance_norm_in_one_piece():
     for network in (SRCNN(4), random_network(width=6, norm="instance")):
         whole = upscale(network, low, dtype=torch.float32, tile=1000).int()
         assert (whole - upscale(network, low, dtype=torch.float32, tile=20).int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("choices", [{}, {"norm": "batch"}, {"norm": "instance"}])
+def test_a_network_in_training_enlarges_as_it_does_afterwards(choices, landscape):
+    low = degrade(landscape, 4)
+    network = random_network(**choices).eval()
+    expected = upscale(network, low, keep_colors=True, tile=20)
+    assert not network.training
+    network.train()
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    assert torch.equal(upscale(network, low, keep_colors=True, tile=20), expected)
+    assert all(module.training for module in network.modules())
+    assert all(torch.equal(v, before[name]) for name, v in network.state_dict().items())
+
+
+def test_layers_that_are_kept_in_evaluation_mode_stay_so(landscape):
+    network = random_network(norm="batch").train()
+    frozen = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)).eval()
+    upscale(network, degrade(landscape, 4))
+    assert network.training
+    assert not frozen.training
 
 
 def test_upscaling_leaves_the_network_in_its_mode_and_matches_histograms(landscape):
@@ -626,6 +648,75 @@ def test_pictures_too_large_for_a_format_are_refused_before_the_work(run, monkey
     assert "out.webp: would be 16384 x 36 pixels, WEBP holds 16,383; try .png" in errors
     code, _, errors = run("upscale", "long.png", *MODEL, "-o", "out.ico")
     assert "out.ico: photographs are not written as ICO; try .png or .jpg" in errors
+
+
+@pytest.mark.parametrize(("more", "needed"), [((), 1.1), (("--match-histogram",), 7.9)])
+def test_an_enlargement_that_memory_does_not_suffice_for_is_refused(run, monkeypatch, more, needed):
+    module = importlib.import_module("perceptual_edu.inference.upscaling")
+    monkeypatch.setattr(module, "free_memory", lambda where: 1e9)
+    Image.new("RGB", (2560, 1660)).save("large.png")
+    code, out, errors = run("upscale", "large.png", "in.png", *MODEL, *more, "-o", "out")
+    assert (code, out) == (1, "out: 1 of 2 pictures\n")
+    words = f"10240 x 6640 pixels, needs about {needed} GB of memory, and 1.0 GB are free"
+    assert f"skipped large.png: the result, {words}" in errors
+
+
+@pytest.mark.parametrize("more", [(), ("--match-histogram",), ("--factor", 8)])
+def test_bicubic_is_a_model_as_any_other(run, landscape, more):
+    factor = 8 if 8 in more else 4
+    code, out, errors = run("upscale", "in.png", "--model", "bicubic", *more, "-o", "out.png")
+    assert (code, errors) == (0, "")
+    assert out.startswith(f"out.png: {40 * factor} x {30 * factor}, ")
+    if not more:
+        with Image.open("in.png") as picture:
+            low = torch.from_numpy(np.array(picture)).permute(2, 0, 1).unsqueeze(0)
+        expected = bicubic(low, 120, 160).clamp(0, 255).round()[0].permute(1, 2, 0).numpy()
+        assert np.array_equal(read("out.png")[1], expected)
+
+
+def test_score_skips_what_is_no_picture_and_keeps_what_was_scored(run, tmp_path, landscape):
+    (tmp_path / "truth").mkdir()
+    for name in ("a.png", "c.png"):
+        save_image(landscape, tmp_path / "truth" / name)
+    for name in ("._a.png", "notes.pdf", "film.mpg", "x.txt"):
+        (tmp_path / "truth" / name).write_bytes(b"no picture")
+    arguments = ("score", "truth", "--model", "bicubic", "-o", "rows.json")
+    code, out, errors = run(*arguments)
+    assert (code, out.splitlines()[0]) == (0, "truth: 2 pictures, x4"), errors
+    (tmp_path / "truth" / "b.png").write_text("words")
+    Image.new("RGB", (63, 100)).save(tmp_path / "truth" / "d.png")
+    code, out, errors = run(*arguments)
+    assert (code, out.splitlines()[0]) == (1, "truth: 2 of 4 pictures, x4")
+    assert "skipped truth/b.png: not a picture" in errors
+    assert "skipped truth/d.png: less than 64 pixels wide or high" in errors
+    rows = json.loads(Path("rows.json").read_text())
+    assert [(row["picture"], row["of"]) for row in rows] == [("a", 4), ("c", 4)]
+    for name in ("a.png", "c.png"):
+        (tmp_path / "truth" / name).unlink()
+    code, out, errors = run(*arguments)
+    assert (code, "none of the 2 pictures can be scored" in errors) == (1, True)
+
+
+def test_scores_that_are_interrupted_are_kept(run, tmp_path, landscape, monkeypatch):
+    (tmp_path / "truth").mkdir()
+    for name in ("a.png", "b.png"):
+        save_image(landscape, tmp_path / "truth" / name)
+    score = cli_upscale.score_picture
+
+    def interrupted(path, *arguments, **options):
+        if path.name == "b.png":
+            raise KeyboardInterrupt
+        return score(path, *arguments, **options)
+
+    monkeypatch.setattr(cli_upscale, "score_picture", interrupted)
+    assert run("score", "truth", "--model", "bicubic", "-o", "rows.json")[0] == 130
+    assert [row["picture"] for row in json.loads(Path("rows.json").read_text())] == ["a"]
+
+
+def test_score_says_before_the_work_that_its_file_cannot_be_written(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli_upscale, "score_picture", lambda *_, **__: pytest.fail("computed"))
+    code, _, errors = run("score", ".", "--model", "bicubic", "-o", "no/rows.json")
+    assert (code, "no/rows.json: the folder no does not exist" in errors) == (1, True)
 
 
 def test_transparency_is_not_lost_silently(run):

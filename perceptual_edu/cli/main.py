@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Iterator
@@ -121,6 +122,8 @@ def _run(iterations: Iterator[Step], steps: int) -> tuple[Step | None, bool]:
 
 def main() -> None:
     """Run the command; what a user can mend is reported in one line, without a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("perceptual_edu").setLevel(logging.INFO)
     try:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import typer
-from PIL import Image
 from tqdm import tqdm
 
 from .. import assets
 from ..images import check_output
-from ..pictures import ImageError, one_line
+from ..pictures import ImageError, is_picture_name, one_line, pictures_in
 
 # Formats that photographs come in and that Pillow writes well; others become .jpg.
 _KEPT = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -35,17 +35,22 @@ def for_each(
     Of several, those that cannot be done are named and skipped, and the exit code is 1.
     """
     if results == [out]:
-        print(work(sources[0], out))
+        try:
+            print(work(sources[0], out))
+        except (MemoryError, RuntimeError) as error:
+            if not _is_of_memory(error):
+                raise
+            raise ImageError(f"{sources[0]}: {_reason(error)}") from None
         return
     out.mkdir(parents=True, exist_ok=True)
-    failed = _all(sources, results, work)
+    failed = each(sources, results, work)
     print(f"{out}: {len(sources) - failed} of {len(sources)} pictures")
     if failed:
         raise typer.Exit(1)
 
 
-def _all(sources: list[Path], results: list[Path], work: Callable[[Path, Path], str]) -> int:
-    """How many failed."""
+def each(sources: list[Path], results: list[Path], work: Callable[[Path, Path], object]) -> int:
+    """Do the work on all of them, whatever happens to one; name those that fail, and count them."""
     failed = 0
     with tqdm(zip(sources, results, strict=True), total=len(sources), unit="picture") as bar:
         for source, result in bar:
@@ -54,8 +59,17 @@ def _all(sources: list[Path], results: list[Path], work: Callable[[Path, Path], 
             except Exception as error:  # whatever it is, the next picture may be a good one
                 failed += 1
                 name = "" if str(source) in str(error) else f"{source}: "
-                bar.write(f"skipped {name}{one_line(error)}", file=bar.fp)
+                bar.write(f"skipped {name}{_reason(error)}", file=bar.fp)
     return failed
+
+
+def _reason(error: Exception) -> str:
+    return "not enough memory; make it smaller" if _is_of_memory(error) else one_line(error)
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """PyTorch raises RuntimeError where Python raises MemoryError."""
+    return isinstance(error, MemoryError) or ("memory" in str(error) and "alloc" in str(error))
 
 
 def _expand(pictures: Sequence[str]) -> list[Path]:
@@ -64,13 +78,12 @@ def _expand(pictures: Sequence[str]) -> list[Path]:
     for name in pictures:
         path = Path(name).expanduser()
         if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if _looks_like_a_picture(p)]
+            inside = pictures_in(path)
             if not inside:
                 raise ImageError(f"{path}: no pictures in this folder")
             found += inside
-        elif glob.has_magic(name) and not path.exists():
-            inside = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
-            inside = [p for p in inside if p.is_file()]
+        elif _is_pattern(path):
+            inside = _fitting(path)
             if not inside:
                 raise ImageError(f"{name}: no file fits this pattern")
             found += inside
@@ -79,14 +92,30 @@ def _expand(pictures: Sequence[str]) -> list[Path]:
     return list({path.resolve(): path for path in found}.values())
 
 
-def _looks_like_a_picture(path: Path) -> bool:
-    return is_picture_name(path) and path.is_file() and not path.name.startswith(".")
+def _is_pattern(path: Path) -> bool:
+    return glob.has_magic(str(path)) and not os.path.lexists(path)
+
+
+def _fitting(pattern: Path) -> list[Path]:
+    """The files that fit. Brackets may be part of a name: ``photos [2019]/*.jpg``.
+
+    So the folders that exist as they are written are taken as they are written; then brackets
+    stand for themselves, and only if nothing is called like that for a choice of letters.
+    """
+    folder = next(parent for parent in pattern.parents if parent.is_dir())
+    rest = str(pattern.relative_to(folder))
+    for start, choice in ((folder, rest.replace("[", "[[]")), (folder, rest), (None, str(pattern))):
+        names = sorted(glob.glob(choice, root_dir=start, recursive=True))
+        inside = [path for name in names if (path := Path(start or "", name)).is_file()]
+        if inside:
+            return inside
+    return []
 
 
 def _results(pictures: Sequence[str], sources: list[Path], out: Path) -> list[Path]:
     """Where each picture goes: ``[out]`` itself, or files in the folder ``out``."""
-    may_be_several = len(pictures) > 1 or Path(pictures[0]).expanduser().is_dir()
-    may_be_several |= glob.has_magic(pictures[0])
+    first = Path(pictures[0]).expanduser()
+    may_be_several = len(pictures) > 1 or first.is_dir() or _is_pattern(first)
     if len(sources) == 1 and not out.is_dir() and (not may_be_several or is_picture_name(out)):
         check_output(out)
         results = [out]
@@ -97,11 +126,6 @@ def _results(pictures: Sequence[str], sources: list[Path], out: Path) -> list[Pa
         if result.resolve() in originals:
             raise ImageError(f"{result}: is one of the photographs; choose another place for -o")
     return results
-
-
-def is_picture_name(path: Path) -> bool:
-    """True if Pillow reads the format that the name's suffix stands for."""
-    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
 
 
 def _names_in(folder: Path, sources: list[Path]) -> list[Path]:

@@ -15,7 +15,8 @@ from ..inference.onnx_export import export_onnx
 from ..inference.stylization import stylize
 from ..networks.serialization import NetworkError, load_network, read_card
 from ..networks.style import StyleNet
-from .paths import for_each, is_picture_name, sources_and_results
+from ..pictures import is_picture_name
+from .paths import for_each, sources_and_results
 
 StyleName = Annotated[str, typer.Option("-s", "--style", help="A name (see styles) or a file.")]
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from torch import nn
-from tqdm import tqdm
 
 from .. import assets
 from ..datasets.degradation import PAPER_BLUR
 from ..devices import device
-from ..evaluation.super_resolution import mean_scores, picture_files, score_pictures
-from ..files import written_atomically
+from ..evaluation.reports import write_report
+from ..evaluation.super_resolution import enlarge as enlarge_plainly
+from ..evaluation.super_resolution import mean_scores, picture_files, score_picture
+from ..files import check_destination
 from ..images import bicubic, check_output, load_with_alpha, save_image
 from ..inference.upscaling import upscale
 from ..loss_network import LossNetwork
 from ..networks.serialization import NetworkError, load_network
 from ..networks.style import StyleNet
 from ..networks.super_resolution import FACTORS
-from .paths import for_each, is_picture_name, sources_and_results
+from ..pictures import ImageError, is_picture_name
+from .paths import each, for_each, sources_and_results
 
 MODELS = ("bicubic", "srcnn", "pixel", "feature")
 
@@ -39,7 +40,10 @@ def upscale_command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Picture, or folder for several.")],
     factor: Factor = 4,
     model: Annotated[
-        str, typer.Option(help="feature (looks sharper), pixel (higher PSNR), or a file.")
+        str,
+        typer.Option(
+            help="feature (looks sharper), pixel (higher PSNR), bicubic, srcnn; or a file."
+        ),
     ] = "feature",
     keep_colors: Annotated[
         bool, typer.Option(help="Keep the picture's colours; greys stay grey, white stays white.")
@@ -53,14 +57,19 @@ def upscale_command(
     named and skipped; the exit code is then 1.
     """
     sources, results = sources_and_results(pictures, out)
-    network = upscaler(model, factor).to(device())
+    network = upscaler(model, factor)
+    if network is not None:
+        network.to(device())
 
     def enlarge(source: Path, result: Path) -> str:
         began = time.perf_counter()
         image, alpha = load_with_alpha(source)
         height, width = (factor * side for side in image.shape[2:])
         check_output(result, size=(width, height), transparent=alpha is not None)
-        large = upscale(network, image, keep_colors=keep_colors, histogram=match_histogram)
+        if network is None:
+            large = enlarge_plainly(None, image, factor, histogram=match_histogram)
+        else:
+            large = upscale(network, image, keep_colors=keep_colors, histogram=match_histogram)
         if alpha is not None:
             alpha = bicubic(alpha, height, width)
         save_image(large, result, alpha=alpha)
@@ -82,34 +91,41 @@ def score_command(
     """Shrink pictures, enlarge them again, and say how near the result is to the original.
 
     PSNR (decibels) and SSIM on the brightness Y without the border, as the paper's tables, and a
-    perceptual distance (smaller is nearer).
+    perceptual distance (smaller is nearer). Pictures that cannot be read or are smaller than 64
+    pixels are named and left out; the exit code is then 1.
     """
-    picture_files(folder)  # before anything long
+    files = picture_files(folder)  # before anything long
+    if out:
+        check_destination(out)
     networks = {name: upscaler(name, factor) for name in model or _available(factor)}
-    phi = LossNetwork().to(device())
-    rows = []
-    run = score_pictures(
-        folder,
-        networks,
-        factor=factor,
-        blur=PAPER_BLUR if blur else 0.0,
-        histogram=match_histogram,
-        phi=phi,
-    )
-    with tqdm(unit="picture") as bar:
-        for row in run:
-            bar.total = row["of"]
-            bar.update(row["picture"] != (rows[-1]["picture"] if rows else None))
-            rows.append(row)
-    print(f"{folder}: {rows[0]['of']} pictures, x{factor}{', blurred' if blur else ''}")
+    how = {
+        "factor": factor,
+        "blur": PAPER_BLUR if blur else 0.0,
+        "histogram": match_histogram,
+        "phi": LossNetwork().to(device()),
+    }
+    rows: list[dict] = []
+
+    def score(path: Path, _: Path) -> None:
+        rows.extend(list(score_picture(path, networks, **how)))  # all of its rows, or none
+
+    try:
+        failed = each(files, files, score)
+    finally:  # also at Ctrl-C: what has been scored is kept
+        rows = [{"picture": row.pop("picture"), "of": len(files), **row} for row in rows]
+        if out and rows:
+            write_report(rows, out)
+    if not rows:
+        raise ImageError(f"{folder}: none of the {len(files)} pictures can be scored")
+    scored = f"{len(files) - failed} of {len(files)}" if failed else len(files)
+    print(f"{folder}: {scored} pictures, x{factor}{', blurred' if blur else ''}")
     for name, means in mean_scores(rows).items():
         print(
             f"{name:16} {means['psnr']:6.2f} dB   SSIM {means['ssim']:.4f}   "
             f"distance {means['distance']:.4f}"
         )
-    if out:
-        with written_atomically(out) as temporary:
-            temporary.write_text(json.dumps(rows, indent=1) + "\n")
+    if failed:
+        raise typer.Exit(1)
 
 
 def upscaler(model: str, factor: int) -> nn.Module | None:

@@ -4,36 +4,68 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from ..pictures import ImageError, decode, one_line, to_srgb, upright
-from .index import Item
+from .index import Item, PhotosError
 
 SMALLEST = 64
 """Pictures with a shorter side of fewer pixels are icons rather than photographs: skipped."""
 
 
+_PAUSES = (0.1, 1.0)  # seconds to wait after a file could not be read
+
+
 def decode_all(
     items: list[Item], short_side: int, workers: int | None = None
 ) -> Iterator[np.ndarray | str]:
-    """For each file (height, width, 3) uint8 as it goes into a pack, or why it is skipped."""
+    """For each file (height, width, 3) uint8 as it goes into a pack, or why it is skipped.
+
+    Raises
+    ------
+    PhotosError
+        If a file cannot be read, or memory does not suffice: either may pass.
+    """
     return in_order(partial(_decode_or_reason, short_side), items, workers or os.cpu_count() or 1)
 
 
 def _decode_or_reason(short_side: int, item: Item) -> np.ndarray | str:
+    """Only what is wrong with its content is a reason to skip a file: that will not pass."""
+    data = _read(item)
+    if not data:
+        return "the file is empty"
     try:
-        data = item.read()  # raises PhotosError of a damaged archive: not this photograph's fault
-        if not data:
-            return "the file is empty"
         return decode(io.BytesIO(data), partial(_pixels, short_side))
-    except (ImageError, MemoryError, OSError) as error:
+    except ImageError as error:
         return one_line(error)
+    except MemoryError:
+        raise PhotosError(
+            f"{item.name}: not enough memory to decode it; the same command goes on from there "
+            "when there is more, or with --workers 1"
+        ) from None
+
+
+def _read(item: Item) -> bytes:
+    """Disks and networks come back: try three times, then stop rather than skip the file."""
+    for pause in _PAUSES:
+        with suppress(OSError):
+            return item.read()
+        time.sleep(pause)
+    try:
+        return item.read()
+    except OSError as error:
+        raise PhotosError(
+            f"{item.name}: cannot be read ({error.strerror or error}); "
+            "the same command goes on from there once that is mended"
+        ) from None
 
 
 def _pixels(short_side: int, picture: Image.Image) -> np.ndarray | str:

@@ -7,6 +7,8 @@ Packing may be killed at any moment and goes on where it stood.
 from __future__ import annotations
 
 import io
+import logging
+import lzma
 import os
 import zipfile
 import zlib
@@ -20,6 +22,8 @@ from filelock import FileLock, Timeout
 
 from .decoding import SMALLEST, decode_all
 from .index import INDEX, PIXELS, Item, PhotosError, index_line, make_entry, make_header, read_index
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -50,7 +54,7 @@ def pack_photos(
 
     Orientation and colour profile are applied. The shorter side is reduced to ``short_side``
     (smaller photographs keep their size), and of the longer side the middle is kept, at most 4/3
-    of the shorter. What cannot be read, or has a side of fewer than 64 pixels, is skipped; the
+    of the shorter. What cannot be decoded, or has a side of fewer than 64 pixels, is skipped; the
     index says why.
 
     The work may be killed at any moment: repeating the call goes on where it stood, and the
@@ -59,8 +63,8 @@ def pack_photos(
     Parameters
     ----------
     folders
-        A folder, or several, or files; folders are searched recursively for JPEG, PNG, WebP,
-        TIFF and BMP.
+        A folder, or several, or files; folders are searched recursively, and through links, for
+        JPEG, PNG, WebP, TIFF and BMP.
     out
         The pack, a folder to be made: ``NAME.photos``.
     short_side
@@ -72,7 +76,8 @@ def pack_photos(
     ------
     PhotosError
         If there are no photographs, if ``out`` was begun with others or with another
-        ``short_side``, if another process is packing it, or if the disk is full.
+        ``short_side``, if another process is packing it, if the disk is full, or if a file cannot
+        be read now, which may pass.
     """
     yield from _pack(find_photos(folders), Path(out), short_side, workers)
 
@@ -95,7 +100,7 @@ def pack_archive(
         items = [
             Item(member.filename, member.file_size, partial(_read_member, opened, member))
             for member in opened.infolist()
-            if member.filename.lower().endswith(SUFFIXES)
+            if _is_photo(member.filename)
         ]
         if not items:
             raise PhotosError(f"{archive}: no photographs in there ({', '.join(SUFFIXES)})")
@@ -134,16 +139,52 @@ def _text(path: Path) -> str:
 
 
 def _below(folder: Path) -> list[Path]:
-    files = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
-    return [path for path in files if path.name.lower().endswith(SUFFIXES) and path.is_file()]
+    """What looks like a photograph, through links to folders too; each folder once.
+
+    What is hidden is left out, and with a warning what cannot be read.
+    """
+    paths, seen = [], set()
+    for place, folders, names in os.walk(folder, onerror=_left_out, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:  # a second way to it, or a loop
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files = (Path(place, name) for name in names if not name.startswith("."))
+        paths += [path for path in files if _is_there(path) and _is_photo(path.name)]
+    return paths
+
+
+def _is_photo(name: str) -> bool:
+    # macOS puts a ._x.jpg beside each x.jpg on foreign disks.
+    return name.lower().endswith(SUFFIXES) and not name.rpartition("/")[2].startswith(".")
+
+
+def _is_there(path: Path) -> bool:
+    if os.access(path, os.R_OK):
+        return path.is_file()
+    log.warning("%s: left out (%s)", path, "may not be read" if path.exists() else "a broken link")
+    return False
+
+
+def _left_out(error: OSError) -> None:
+    if not isinstance(error, PermissionError):  # such as a network share that has gone away
+        raise PhotosError(f"{error.filename}: cannot be read ({error.strerror})") from None
+    log.warning("%s: left out (may not be read)", error.filename)
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     try:
         return archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise PhotosError(
             f"{archive.filename}: is damaged at {member.filename} ({error}); delete it and repeat"
+        ) from None
+    except RuntimeError as error:  # encrypted, or compressed in an unusual way
+        raise PhotosError(
+            f"{archive.filename}: {member.filename} cannot be unpacked ({error}); "
+            "unpack it by other means and pack the folder"
         ) from None
 
 

@@ -59,16 +59,26 @@ def sr_benchmarks(folder: str | Path, *, url: str = BENCHMARKS) -> Iterator[Down
             for member in tar:
                 path = _place(folder, member)
                 if path and not path.exists():
-                    path.parent.mkdir(exist_ok=True)
-                    with written_atomically(path) as temporary:
-                        temporary.write_bytes(tar.extractfile(member).read())
+                    _write(path, tar.extractfile(member).read())
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise PhotosError(
-            f"{archive}: cannot be unpacked ({error}); delete it and repeat"
-        ) from None
+        passing = getattr(error, "errno", None)  # the disk's fault, not the archive's
+        advice = "repeat once that is mended" if passing else "delete it and repeat"
+        raise PhotosError(f"{archive}: cannot be unpacked ({error}); {advice}") from None
     for name, count in _missing(folder).items():
         if count:
             raise PhotosError(f"{archive}: {count} of the {SETS[name]} pictures of {name} missing")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with written_atomically(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:  # the disk's fault, not the archive's
+        raise PhotosError(
+            f"{path}: cannot be written ({error.strerror or error}); "
+            "the same command goes on from there once that is mended"
+        ) from None
 
 
 def differing(folder: str | Path) -> list[str]:
@@ -108,14 +118,18 @@ def fingerprint(path: Path) -> str:
 def _place(folder: Path, member: tarfile.TarInfo) -> Path | None:
     """Where a member of the archive goes, if it is one of the pictures."""
     parts = [part for part in PurePosixPath(member.name).parts if part != "HR"]
-    if not member.isfile() or len(parts) < 2 or not parts[-1].lower().endswith(".png"):
+    if not member.isfile() or len(parts) < 2 or not _is_picture(parts[-1]):
         return None
     name = _CALLED.get(parts[-2], parts[-2])
     return folder / name / parts[-1] if name in SETS else None
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.png"))
+    return sorted(path for path in folder.glob("*") if _is_picture(path.name))
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(".png") and not name.startswith(".")
 
 
 def _missing(folder: Path) -> dict[str, int]:

@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from PIL import Image
 from torch import Tensor, nn
 
 from ..datasets.degradation import crop_to_multiple, degrade
@@ -14,7 +13,7 @@ from ..devices import device
 from ..images import bicubic, load_image, to_8_bit
 from ..inference.upscaling import match_histogram, upscale
 from ..loss_network import LossNetwork
-from ..pictures import ImageError
+from ..pictures import ImageError, pictures_in
 from .metrics import JUDGES, is_grey_file, scores
 
 
@@ -56,15 +55,30 @@ def score_pictures(
         If one of them cannot be read: a table of the rest would not be comparable.
     """
     files = picture_files(Path(folder))
+    how = {"factor": factor, "blur": blur, "histogram": histogram, "phi": phi}
     for path in files:
-        truth = crop_to_multiple(load_image(path), factor)
-        if min(truth.shape[2:]) < 64:
-            raise SuperResolutionError(f"{path}: less than 64 pixels wide or high")
-        low = degrade(truth, factor, blur=blur)
-        for name, network in networks.items():
-            image = enlarge(network, low, factor, histogram=histogram)
-            found = scores(image, truth, shave=factor, grey=is_grey_file(path), phi=phi)
-            yield {"picture": path.stem, "of": len(files), "model": name, **found}
+        for row in score_picture(path, networks, **how):
+            yield {"picture": row.pop("picture"), "of": len(files), **row}
+
+
+def score_picture(
+    path: Path,
+    networks: Mapping[str, nn.Module | None],
+    *,
+    factor: int,
+    blur: float,
+    histogram: bool,
+    phi: LossNetwork | None,
+) -> Iterator[dict]:
+    """One picture's part of :func:`score_pictures`, without ``of``."""
+    truth = crop_to_multiple(load_image(path), factor)
+    if min(truth.shape[2:]) < 64:
+        raise SuperResolutionError(f"{path}: less than 64 pixels wide or high")
+    low = degrade(truth, factor, blur=blur)
+    for name, network in networks.items():
+        image = enlarge(network, low, factor, histogram=histogram)
+        found = scores(image, truth, shave=factor, grey=is_grey_file(path), phi=phi)
+        yield {"picture": path.stem, "model": name, **found}
 
 
 def enlarge(
@@ -82,8 +96,7 @@ def picture_files(folder: Path) -> list[Path]:
     """The pictures in a folder, in the order of their names."""
     if not folder.is_dir():
         raise SuperResolutionError(f"{folder}: no such folder")
-    known = Image.registered_extensions()
-    files = [p for p in sorted(folder.iterdir()) if p.is_file() and p.suffix.lower() in known]
+    files = pictures_in(folder)
     if not files:
         raise ImageError(f"{folder}: no pictures in this folder")
     return files

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..devices import autocast, fast_dtype
+from ..devices import autocast, fast_dtype, free_memory
 from ..images import brightness
 from ..networks.blocks import check_image
 from ..networks.style import StyleNet
+from .modes import evaluating
 from .strips import can_be_in_strips, in_strips
 
 MARGIN = 8
@@ -103,13 +103,9 @@ def stylize(
 
 @torch.inference_mode()
 def _whole(network: StyleNet, image: Tensor, dtype: torch.dtype) -> Tensor:
-    where, training = next(network.parameters()).device, network.training
-    try:
-        network.eval()
-        with autocast(where, dtype):
-            return network(image.to(where))
-    finally:
-        network.train(training)
+    where = next(network.parameters()).device
+    with evaluating(network), autocast(where, dtype):
+        return network(image.to(where))
 
 
 def _mixed(photo: Tensor, y: Tensor, strength: float, keep_colors: bool) -> Tensor:
@@ -127,20 +123,9 @@ def _check_memory(network: StyleNet, image: Tensor, dtype: torch.dtype) -> None:
     height, width = image.shape[2:]
     values = (0.75 if can_be_in_strips(network) else 6) * network.config["width"]
     needed = height * width * (values * dtype.itemsize + 24) + 4e8
-    free = _free_memory(next(network.parameters()).device)
+    free = free_memory(next(network.parameters()).device)
     if needed > free:
         raise ValueError(
             f"a picture of {width} x {height} pixels needs about {needed / 1e9:.1f} GB of memory "
             f"with this network, and {free / 1e9:.1f} GB are free; make it smaller"
         )
-
-
-def _free_memory(where: torch.device) -> float:
-    if where.type == "cuda":
-        kept = torch.cuda.memory_reserved(where) - torch.cuda.memory_allocated(where)
-        return torch.cuda.mem_get_info(where)[0] + kept
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(1024.0 * int(n.split()[1]) for n in lines if n.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return float("inf")  # not Linux

@@ -10,10 +10,11 @@ import torch
 from skimage.exposure import match_histograms
 from torch import Tensor, nn
 
-from ..devices import autocast, fast_dtype
+from ..devices import autocast, fast_dtype, free_memory
 from ..images import bicubic, brightness, to_8_bit
 from ..networks.blocks import check_image
 from ..networks.super_resolution import SRCNN, SuperResolutionNet
+from .modes import evaluating
 
 TILE = 256
 """Width and height of what is computed at a time, in pixels of the small picture."""
@@ -63,7 +64,7 @@ def upscale(
     Raises
     ------
     ValueError
-        If the image is not (1, 3, H, W) or too small.
+        If the image is not (1, 3, H, W) or too small, or if there is not enough memory.
     """
     check_image(image, network.smallest)
     if len(image) != 1:
@@ -71,12 +72,26 @@ def upscale(
     factor = network.config["factor"]
     height, width = image.shape[2:]
     size = (1, 3, factor * height, factor * width)
+    _check_memory(size, image.device, histogram)
     result = torch.empty(size, dtype=torch.uint8, device=image.device)
     whole = network.config.get("norm") == "instance"
     tile = max(height, width) if whole else tile
     for top, left, y in _tiles(network, image, tile, dtype, keep_colors):
         result[:, :, top : top + y.shape[2], left : left + y.shape[3]] = y
     return match_histogram(result, image).to(torch.uint8) if histogram else result
+
+
+def _check_memory(size: tuple[int, ...], where: torch.device, histogram: bool) -> None:
+    """Refuse now what would end with the system's killing the program."""
+    # The result, as it is and on its way into a file; matching works on 64-bit numbers.
+    height, width = size[2:]
+    needed = height * width * (10 + (100 if histogram else 0)) + 4e8
+    free = free_memory(where)
+    if needed > free:
+        raise ValueError(
+            f"the result, {width} x {height} pixels, needs about {needed / 1e9:.1f} GB of memory, "
+            f"and {free / 1e9:.1f} GB are free; make the picture smaller"
+        )
 
 
 def with_colors_of(low: Tensor, y: Tensor) -> Tensor:
@@ -106,25 +121,21 @@ def _tiles(
     network: nn.Module, image: Tensor, tile: int, dtype: torch.dtype | None, keep_colors: bool
 ) -> Iterator[tuple[int, int, Tensor]]:
     """First row and column in the result, and (1, 3, h, w) uint8."""
-    where, training = next(network.parameters()).device, network.training
+    where = next(network.parameters()).device
     dtype, factor = dtype or fast_dtype(), network.config["factor"]
     # Back-projection looks 2 pixels far when it shrinks, and 2 when it enlarges.
     overlap = OVERLAP + 8 if keep_colors else OVERLAP
     rows, columns = (_spans(side, tile, network.smallest, overlap) for side in image.shape[2:])
-    try:
-        network.eval()
-        with autocast(where, dtype):
-            for (top, low, above, below), (left, right, before, behind) in product(rows, columns):
-                seen = image[:, :, top - above : low + below, left - before : right + behind]
-                seen = seen.to(where)
-                y = network(seen)
-                if keep_colors:
-                    y = with_colors_of(seen.float(), y.float())
-                y = y[:, :, factor * above :, factor * before :]
-                y = y[:, :, : factor * (low - top), : factor * (right - left)]
-                yield factor * top, factor * left, y.clamp(0, 255).round().to(torch.uint8)
-    finally:
-        network.train(training)
+    with evaluating(network), autocast(where, dtype):
+        for (top, low, above, below), (left, right, before, behind) in product(rows, columns):
+            seen = image[:, :, top - above : low + below, left - before : right + behind]
+            seen = seen.to(where)
+            y = network(seen)
+            if keep_colors:
+                y = with_colors_of(seen.float(), y.float())
+            y = y[:, :, factor * above :, factor * before :]
+            y = y[:, :, : factor * (low - top), : factor * (right - left)]
+            yield factor * top, factor * left, y.clamp(0, 255).round().to(torch.uint8)
 
 
 def _spans(
