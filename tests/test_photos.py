@@ -57,7 +57,7 @@ def contents(pack):
 def packed(pack, name):
     """The pixels of one photograph, read independently of the library."""
     for line in (pack / "index.jsonl").read_text().splitlines():
-        entry = json.loads(line)
+        entry = json.loads(line.rpartition(" ")[0])
         if entry.get("name") == name:
             size = entry["height"], entry["width"], 3
             data = (pack / "pixels.u8").read_bytes()[entry["offset"] :]
@@ -938,3 +938,21 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     work = pack_photos(tmp_path / "in", tmp_path / "out")
     assert 1 < next(work).done < 2000
     work.close()
+
+
+def test_a_wrong_byte_in_a_pack_is_noticed(tmp_path):
+    pack = tmp_path / "all.photos"
+    list(pack_photos(photos()[:2], pack, short_side=64))
+
+    def read():
+        PhotoBank(pack, size=32, batch=2, device="cpu").batch(0)
+
+    read()
+    for name in ("index.jsonl", "pixels.u8"):
+        data = (pack / name).read_bytes()
+        for at in (1, 60, len(data) // 2, len(data) - 2):
+            (pack / name).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+            with pytest.raises(PhotosError):
+                read()
+        (pack / name).write_bytes(data)
+    read()

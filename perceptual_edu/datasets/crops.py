@@ -19,6 +19,7 @@ from .decoding import decode_all, in_order
 from .index import (
     PIXELS,
     PhotosError,
+    check_pixels,
     entry_end,
     finished_index,
     index_digest,
@@ -113,10 +114,13 @@ class PhotoBank:
         pixels = torch.from_numpy(np.concatenate(arrays))
         bank = cls.__new__(cls)
         header = make_header(items, short_side)
-        bank._set_up(name, header, entries, pixels, size, batch, seed, device)
+        how = (size, batch, seed, device)
+        bank._set_up(name, header, entries, pixels, *how, checked=True)
         return bank
 
-    def _set_up(self, name, header, entries, pixels, size, batch, seed, device) -> None:
+    def _set_up(
+        self, name, header, entries, pixels, size, batch, seed, device, *, checked=False
+    ) -> None:
         if size < 1 or batch < 1 or seed < 0:
             raise PhotosError(f"size {size}, batch {batch}, seed {seed}: at least 1, 1 and 0")
         self.size, self.batch_size, self.seed = size, batch, seed
@@ -128,7 +132,22 @@ class PhotoBank:
         self.names: list[str] = [entry["name"] for entry in self._entries]
         cuda = self.device.type == "cuda"
         self._resident = cuda and 4 * len(pixels) < torch.cuda.mem_get_info(self.device)[0]
-        self._pixels = pixels.to(self.device) if self._resident else pixels
+        self._pixels = pixels
+        # A photograph's checksum is verified when it is first cropped, or before it leaves.
+        self._unchecked = set() if checked else set(range(len(self._entries)))
+        if self._resident:
+            for place in range(len(self._entries)):
+                self._flat(place)
+            self._pixels = pixels.to(self.device)
+
+    def _flat(self, place: int) -> Tensor:
+        """A photograph's pixels, as they lie in the pack."""
+        entry = self._entries[place]
+        flat = self._pixels[entry["offset"] : entry_end(entry)]
+        if place in self._unchecked:
+            check_pixels(entry, flat.numpy())
+            self._unchecked.discard(place)
+        return flat
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -152,7 +171,7 @@ class PhotoBank:
         Raises
         ------
         PhotosError
-            If the batch cannot be divided by ``world``.
+            If the batch cannot be divided by ``world``, or if the pack is damaged.
         """
         return self._as_images(self._crops(step, rank, world))
 
@@ -190,9 +209,9 @@ class PhotoBank:
     def _crop(self, item: int) -> Tensor:
         """Item number ``item`` of the endless sequence: (size, size, 3), uint8."""
         epoch, place = divmod(item, len(self))
-        entry = self._entries[_permutation(self.seed, epoch, len(self))[place]]
-        photo = self._pixels[entry["offset"] : entry_end(entry)]
-        photo = photo.view(entry["height"], entry["width"], 3)
+        place = int(_permutation(self.seed, epoch, len(self))[place])
+        entry = self._entries[place]
+        photo = self._flat(place).view(entry["height"], entry["width"], 3)
         if min(photo.shape[:2]) < self.size:
             photo = _enlarge(photo, self.size)
         chance = random.Random(f"{self.seed} {item}")  # sooner made than one of NumPy's

@@ -3,7 +3,8 @@
 A pack is a folder ``NAME.photos`` of two files. ``pixels.u8`` holds the 8-bit RGB pixels of all
 photographs, one after the other. ``index.jsonl`` says in its first line how the pack was made, and
 has then one line per file, in sorted order: either ``name, height, width, offset, crc32``, or
-``name, skipped`` with the reason.
+``name, skipped`` with the reason. Each line ends in a checksum of its own, so that a wrong byte is
+noticed wherever it is.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 PIXELS, INDEX = "pixels.u8", "index.jsonl"
+FORMAT = 2
 
 
 class PhotosError(Exception):
@@ -37,7 +39,7 @@ def make_header(items: list[Item], short_side: int) -> dict:
     """What must agree for two packs to be of the same photographs."""
     listing = json.dumps([(item.name, item.size) for item in items]).encode()
     digest = hashlib.sha256(listing).hexdigest()
-    return {"format": 1, "short_side": short_side, "files": len(items), "listing": digest}
+    return {"format": FORMAT, "short_side": short_side, "files": len(items), "listing": digest}
 
 
 def make_entry(name: str, result: np.ndarray | str, offset: int) -> dict:
@@ -50,7 +52,15 @@ def make_entry(name: str, result: np.ndarray | str, offset: int) -> dict:
 
 
 def index_line(record: dict) -> bytes:
-    return json.dumps(record).encode() + b"\n"
+    """A record as JSON, and the checksum of that in 8 hexadecimal digits."""
+    text = json.dumps(record).encode()
+    return text + b" %08x\n" % zlib.crc32(text)
+
+
+def read_line(line: bytes) -> dict | None:
+    """The record of a line; None if the line is torn or damaged."""
+    text, _, checksum = line.rpartition(b" ")
+    return json.loads(text) if checksum == b"%08x\n" % zlib.crc32(text) else None
 
 
 def index_digest(header: dict, entries: list[dict]) -> str:
@@ -61,17 +71,14 @@ def index_digest(header: dict, entries: list[dict]) -> str:
 def read_index(pack: Path) -> tuple[dict, list[dict], tuple[int, int]]:
     """Header, entries, and how many bytes of index and pixels they take.
 
-    It ends before the first line that is torn or whose pixels are not all there.
+    It ends before the first line that is torn or damaged, or whose pixels are not all there.
     """
     available = (pack / PIXELS).stat().st_size
     records: list[dict] = []
     length = end = 0
     for line in (pack / INDEX).read_bytes().splitlines(keepends=True):
-        try:
-            record = json.loads(line) if line.endswith(b"\n") else None
-        except ValueError:
-            record = None
-        if not isinstance(record, dict):
+        record = read_line(line)
+        if record is None:
             break
         if "offset" in record:
             if record["offset"] != end or entry_end(record) > available:
@@ -87,6 +94,12 @@ def entry_end(entry: dict) -> int:
     return entry["offset"] + 3 * entry["height"] * entry["width"]
 
 
+def check_pixels(entry: dict, photo: np.ndarray) -> None:
+    """Raise :class:`PhotosError` if a photograph's pixels (a flat array) are not those packed."""
+    if zlib.crc32(photo) != entry["crc32"]:
+        raise PhotosError(f"{entry['name']} is damaged in the pack; delete the pack and repeat")
+
+
 def is_pack(path: str | Path) -> bool:
     """Whether ``path`` is a pack, be it finished or not."""
     return (Path(path) / INDEX).is_file() and (Path(path) / PIXELS).is_file()
@@ -98,7 +111,7 @@ def finished_index(pack: Path) -> tuple[dict, list[dict]]:
         what = "is not a pack" if pack.exists() else "no such pack"
         raise PhotosError(f"{pack}: {what}; make one with: perceptual-edu photos pack FOLDER")
     header, entries, _ = read_index(pack)
-    if header.get("format") != 1 or len(entries) != header.get("files"):
+    if header.get("format") != FORMAT or len(entries) != header.get("files"):
         state = f"{len(entries):,} of {header.get('files', '?'):,} files" if header else "not begun"
         raise PhotosError(f"{pack}: is not finished ({state}); repeat the command that packs it")
     if not any("offset" in entry for entry in entries):
