@@ -144,7 +144,7 @@ def target(recipe: StyleRecipe) -> str:
 @cache
 def objective_of(network: str, painting: Path | None):
     """The network and the objective it was trained with; kept by each worker."""
-    phi = LossNetwork(dtype=fast_dtype()).to(device())
+    phi = LossNetwork.fast()
     f_w = load_network(checkpoint(network)).to(device())
     return f_w, recipe_of(network, painting).loss(phi)
 

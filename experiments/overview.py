@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from perceptual_edu import (
     LossNetwork,
-    device,
     fast_dtype,
     gatys,
     load_image,
@@ -54,7 +53,7 @@ INK, GREY = "#1c2733", "#55626f"
 
 def main() -> None:
     """Compute the pictures one after the other, then write both files."""
-    phi = LossNetwork(dtype=fast_dtype()).to(device())
+    phi = LossNetwork.fast()
     photograph = load_image(photo(PHOTOGRAPH[0]), long_side=SETTINGS["size"])
     cells, results = [cell(to_pil(photograph), *PHOTOGRAPH[1:])], {}
     for name, caption in STYLES.items():

@@ -19,7 +19,7 @@ from pathlib import Path
 from shared import result_parser
 from tqdm import tqdm
 
-from perceptual_edu import LossNetwork, assets, device, fast_dtype, load_network
+from perceptual_edu import LossNetwork, assets, load_network
 from perceptual_edu.datasets import PAPER_BLUR
 from perceptual_edu.datasets.sr_benchmarks import SETS, differing
 from perceptual_edu.devices import hardware
@@ -38,7 +38,7 @@ def main() -> None:
     parser = result_parser(__doc__, "super_resolution")
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    phi = LossNetwork(dtype=fast_dtype()).to(device())
+    phi = LossNetwork.fast()
     before = read_report(arguments.out) if arguments.out.exists() else {"machine": None}
     known = before["tables"] if before["machine"] == hardware() else []
     known = {identity(table): table for table in known}

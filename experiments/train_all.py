@@ -86,15 +86,15 @@ def queue(paintings: Path | None) -> dict[str, Training]:
         return name if bundled or not path.is_file() else str(path)
 
     weights, tvs = zip(*STYLES.values(), strict=True)
-    many = StyleRecipe(
-        style=tuple(map(picture, STYLES)),
-        style_size=384,
+    many = StyleRecipe.quick(
+        tuple(map(picture, STYLES)),
         style_weight=weights,
         tv=tvs,
-        width=16,
-        optimizer="muon",
+        size=256,
+        steps=40_000,
+        cooldown=0.0,
     )
-    alone = replace(many, width=32, optimizer="muon", batch=2, steps=20_000)
+    alone = replace(many, width=32, batch=2, steps=20_000)
     single = {
         name: replace(alone, style=picture(name), style_weight=STYLES[name][0], tv=STYLES[name][1])
         for name in ("starry_night", "the_scream")

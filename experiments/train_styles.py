@@ -23,14 +23,8 @@ from perceptual_edu.assets import data_folder
 from perceptual_edu.scale import scale
 from perceptual_edu.training import StyleRecipe
 
-BASE = StyleRecipe(
-    style="",
-    style_size=384,
-    width=16,
-    size=scale(smoke=32, laptop=128, gpu=256),
-    steps=scale(smoke=4, laptop=2_000, gpu=40_000),
-    cooldown=0.4,
-    tv=1e-5,
+BASE = StyleRecipe.quick(
+    "", optimizer="adam", steps=scale(smoke=4, laptop=2_000, gpu=40_000), tv=1e-5
 )
 BUNDLED = {
     "starry_night": replace(BASE, style="starry_night", tv=1e-6),

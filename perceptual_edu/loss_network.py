@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .devices import device, fast_dtype
 from .vgg_weights import read_vgg16, vgg16_weights
 
 # The convolutions of each block; a 2x2 max-pooling stands between two blocks.
@@ -66,7 +67,18 @@ class LossNetwork(nn.Module):
         self.convs.load_state_dict({name.removeprefix("conv"): t for name, t in state.items()})
         self.requires_grad_(False)
         self.eval()
-        self.to(dtype, memory_format=torch.channels_last)
+        # Not the mean: bfloat16 would round it to whole numbers.
+        self.convs.to(dtype, memory_format=torch.channels_last)
+
+    @classmethod
+    def fast(cls) -> LossNetwork:
+        """phi on this machine's device, in the number format that is fast there."""
+        return cls(dtype=fast_dtype()).to(device())
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; images have to be there too."""
+        return self.mean_bgr.device
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Compute phi_j(image) for each layer j, going no deeper than the deepest of them.
@@ -90,7 +102,7 @@ class LossNetwork(nn.Module):
         """
         wanted = set(layers)
         self._check(image, wanted)
-        x = image.flip(1) - self.mean_bgr.float()
+        x = image.flip(1) - self.mean_bgr
         x = x.to(self.convs["1_1"].weight.dtype, memory_format=torch.channels_last)
         features: dict[str, Tensor] = {}
         for name, conv in self.convs.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -158,7 +158,7 @@ class LossTerms:
 
     def floats(self) -> dict[str, float]:
         """Name -> value as a Python number, for logging and plotting."""
-        return {f.name: getattr(self, f.name).detach().item() for f in fields(self)}
+        return {f.name: getattr(self, f.name).detach().item() for f in dataclasses.fields(self)}
 
 
 class PerceptualLoss:
@@ -269,27 +269,23 @@ class PerceptualLoss:
             If a target is missing, or the content target has another shape.
         """
         self._check_targets()
-        layers = self.content.keys() | self.style.keys()
+        layers = tuple(self.content | self.style)
         features = self.phi(image, layers) if layers else {}
         zero = image.new_zeros(())
         grams, style_factor, tv_factor = self._grams, None, None
         if chosen is not None:
             grams = {j: gram[chosen] for j, gram in grams.items()}
             style_factor, tv_factor = (factors[chosen] for factors in self._factors)
-        content = sum(
-            (w * feature_loss(features[j], self._features[j]) for j, w in self.content.items()),
-            start=zero,
-        )
-        style = sum(
-            (
-                w
-                * style_loss(
-                    gram_matrix(features[j]), grams[j], mean=self.mean_gram, weight=style_factor
-                )
-                for j, w in self.style.items()
-            ),
-            start=zero,
-        )
+
+        def l_feat(j: str) -> Tensor:
+            return feature_loss(features[j], self._features[j])
+
+        def l_style(j: str) -> Tensor:
+            gram = gram_matrix(features[j])
+            return style_loss(gram, grams[j], mean=self.mean_gram, weight=style_factor)
+
+        content = sum((w * l_feat(j) for j, w in self.content.items()), start=zero)
+        style = sum((w * l_style(j) for j, w in self.style.items()), start=zero)
         pixel = self.pixel * pixel_loss(image, self._target) if self.pixel else zero
         tv = self.tv * total_variation(image, tv_factor) if self.tv else zero
         return LossTerms(content, style, pixel, tv, content + style + pixel + tv)

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .devices import device, fast_dtype
 from .lbfgs import PIXEL_RANGE, Evaluator, Objective, Step, projected_lbfgs
 from .loss_network import LossNetwork
 from .losses import CONTENT_LAYER, STYLE_LAYERS, PerceptualLoss
@@ -132,7 +131,7 @@ def gatys(
     if start not in starts:
         raise ValueError(f"unknown start {start!r}; there are: {', '.join(starts)}")
     loss = PerceptualLoss(
-        phi or _fast_phi(),
+        phi or LossNetwork.fast(),
         content={content_layer: content_weight} if content_weight else {},
         style=dict.fromkeys(style_layers, style_weight) if style_weight else {},
         tv=tv,
@@ -163,7 +162,7 @@ def invert_features(
     steps, seed, phi
         As in :func:`gatys`.
     """
-    loss = PerceptualLoss(phi or _fast_phi(), content={layer: 1.0}, tv=tv)
+    loss = PerceptualLoss(phi or LossNetwork.fast(), content={layer: 1.0}, tv=tv)
     _set_targets(loss, image, None)
     return optimize_image(loss, _to_phi(noise_like(image, seed), loss.phi), steps=steps)
 
@@ -192,7 +191,7 @@ def reconstruct_style(
         As in :func:`gatys`.
     """
     weights = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
-    loss = PerceptualLoss(phi or _fast_phi(), style=weights, tv=tv)
+    loss = PerceptualLoss(phi or LossNetwork.fast(), style=weights, tv=tv)
     _set_targets(loss, None, style)
     start = noise_like(style.new_empty(1, 3, *size), seed)
     return optimize_image(loss, _to_phi(start, loss.phi), steps=steps)
@@ -204,12 +203,8 @@ def noise_like(image: Tensor, seed: int = 0) -> Tensor:
     return torch.rand(image.shape, generator=generator).mul_(255)
 
 
-def _fast_phi() -> LossNetwork:
-    return LossNetwork(dtype=fast_dtype()).to(device())
-
-
 def _to_phi(image: Tensor, phi: LossNetwork) -> Tensor:
-    return image.to(phi.mean_bgr.device, torch.float32)
+    return image.to(phi.device, torch.float32)
 
 
 def _set_targets(loss: PerceptualLoss, content: Tensor | None, style: Tensor | None) -> None:

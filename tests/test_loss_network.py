@@ -44,6 +44,7 @@ def test_the_memory_layout_of_the_image_does_not_matter(phi, photograph, memory_
 
 def test_bfloat16_is_right_to_about_a_percent(phi, photograph):
     fast = LossNetwork(dtype=torch.bfloat16)
+    assert fast.mean_bgr.flatten().tolist() == pytest.approx([103.939, 116.779, 123.68])
     found = fast(photograph, ["relu1_2", "relu5_3"])
     assert found["relu1_2"].dtype == torch.bfloat16
     for layer, features in phi(photograph, ["relu1_2", "relu5_3"]).items():

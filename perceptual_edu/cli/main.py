@@ -23,7 +23,7 @@ from ..lbfgs import Step
 from ..networks.serialization import NetworkError
 from ..optimize import gatys
 from ..pictures import ImageError
-from ..training.recipes import TrainingError
+from ..training.starts import TrainingError
 from . import bench, photos, stylize, train, upscale
 
 app = typer.Typer(

@@ -25,7 +25,15 @@ from ..networks.style import PADDINGS
 from ..scale import scale
 from ..training.loop import TrainingStep, train
 from ..training.performance import Switches
-from ..training.recipes import ARCHITECTURES, LOSSES, OPTIMIZERS, StyleRecipe, SuperResolutionRecipe
+from ..training.recipes import (
+    ARCHITECTURES,
+    LOSSES,
+    OPTIMIZERS,
+    Recipe,
+    StyleRecipe,
+    SuperResolutionRecipe,
+)
+from ..training.starts import TrainingError
 from ..training.state import check_out
 
 app = typer.Typer(help="Train a network.", no_args_is_help=True, rich_markup_mode=None)
@@ -40,19 +48,48 @@ def train_style_command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Network to write (.safetensors).")],
     steps: Annotated[int | None, typer.Option(min=1, help="Iterations.")] = None,
     size: Annotated[int | None, typer.Option(min=16, help="Of the training crops, pixels.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Photographs a step.")] = 4,
-    width: Annotated[int, typer.Option(min=1, help="Filters of the first layer: 16, 32.")] = 16,
-    style_size: Annotated[int, typer.Option(min=16, help="Longer side of the style.")] = 384,
-    content_weight: Annotated[float, typer.Option(min=0, help="lambda_c.")] = 1.0,
-    style_weight: Annotated[float, typer.Option(min=0, help="lambda_s, each layer.")] = 5.0,
-    tv: Annotated[float, typer.Option(min=0, help="lambda_TV.")] = 1e-6,
-    optimizer: Annotated[str, typer.Option(help=" or ".join(OPTIMIZERS))] = "muon",
-    learning_rate: Annotated[float, typer.Option(min=0, help="Of the optimiser.")] = 1e-3,
-    cooldown: Annotated[float, typer.Option(min=0, max=1, help="Last part, rate falls.")] = 0.4,
-    norm: Annotated[str, typer.Option(help=" or ".join(NORMS))] = "instance",
-    upsampling: Annotated[str, typer.Option(help=" or ".join(UPSAMPLINGS))] = "resize",
-    padding: Annotated[str, typer.Option(help=", ".join(PADDINGS))] = "reflection",
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Photographs a step.", show_default="4")
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(min=1, help="Filters of the first layer: 16, 32.", show_default="16"),
+    ] = None,
+    style_size: Annotated[
+        int | None, typer.Option(min=16, help="Longer side of the style.", show_default="384")
+    ] = None,
+    content_weight: Annotated[
+        float | None, typer.Option(min=0, help="lambda_c.", show_default="1.0")
+    ] = None,
+    style_weight: Annotated[
+        float | None, typer.Option(min=0, help="lambda_s, each layer.", show_default="5.0")
+    ] = None,
+    tv: Annotated[
+        float | None, typer.Option(min=0, help="lambda_TV.", show_default="1e-06")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help=" or ".join(OPTIMIZERS), show_default="muon")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0, help="Of the optimiser.", show_default="0.001")
+    ] = None,
+    cooldown: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Last part, rate falls.", show_default="0.4")
+    ] = None,
+    norm: Annotated[
+        str | None, typer.Option(help=" or ".join(NORMS), show_default="instance")
+    ] = None,
+    upsampling: Annotated[
+        str | None, typer.Option(help=" or ".join(UPSAMPLINGS), show_default="resize")
+    ] = None,
+    padding: Annotated[
+        str | None, typer.Option(help=", ".join(PADDINGS), show_default="reflection")
+    ] = None,
     start_from: Annotated[Path | None, typer.Option(help="Trained network to go on from.")] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(help="Trained network whose filters are kept; only scales and shifts learn."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and photographs.")] = 0,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between saves.")] = 250,
     preview: Annotated[
@@ -68,28 +105,29 @@ def train_style_command(
     with one they are as many as the paper's (40,000 steps on 256 pixels). The network, what is
     needed to go on, and a picture of how far it is (.preview.jpg) are saved every so often.
     Interrupt it as you like: the same command goes on from there. Under torchrun, all processes
-    share the work.
+    share the work. With --start-from or --base, the network is of that file's kind: leave out
+    width, norm, upsampling and padding.
     """
     check_out(out)
-    recipe = StyleRecipe(
-        style=style,
-        style_size=style_size,
+    options = dict(
+        steps=steps,
+        size=size,
+        batch=batch,
         width=width,
-        norm=norm,
-        upsampling=upsampling,
-        padding=padding,
+        style_size=style_size,
         content_weight=content_weight,
         style_weight=style_weight,
         tv=tv,
-        size=size or scale(smoke=32, laptop=128, gpu=256),
-        batch=batch,
-        steps=steps or scale(smoke=4, laptop=1_500, gpu=40_000),
         optimizer=optimizer,
         learning_rate=learning_rate,
         cooldown=cooldown,
-        start_from=str(start_from) if start_from else None,
-        seed=seed,
+        norm=norm,
+        upsampling=upsampling,
+        padding=padding,
     )
+    given = {field: value for field, value in options.items() if value is not None}
+    start = dict(start_from=start_from and str(start_from), base=base and str(base))
+    recipe = _resolved(StyleRecipe.quick(style, **given, **start, seed=seed), given)
     watched = load_image(file_or_bundled(preview, photo), long_side=256)
     run = train(recipe, photos, out, save_every=save_every, switches=Switches(compiled=compiled))
     _follow(run, recipe, out, save_every, [watched], lambda n: stylize(n, watched).cpu())
@@ -103,7 +141,9 @@ def train_sr_command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Network to write (.safetensors).")],
     factor: Annotated[int, typer.Option(help="4 or 8.")] = 4,
     loss: Annotated[str, typer.Option(help=" or ".join(LOSSES))] = "feature",
-    architecture: Annotated[str, typer.Option(help=", ".join(ARCHITECTURES))] = "recommended",
+    architecture: Annotated[
+        str | None, typer.Option(help=", ".join(ARCHITECTURES), show_default="recommended")
+    ] = None,
     blur: Annotated[float, typer.Option(min=0, help="Before shrinking; the paper: 1.")] = 0.0,
     steps: Annotated[int | None, typer.Option(min=1, help="Iterations.")] = None,
     size: Annotated[int | None, typer.Option(min=32, help="Of the large patches, pixels.")] = None,
@@ -128,19 +168,21 @@ def train_sr_command(
     shows the original last.
     """
     check_out(out)
+    given = {"architecture": architecture} if architecture else {}
     recipe = SuperResolutionRecipe(
         factor=factor,
         loss=loss,
-        architecture=architecture,
         blur=blur,
         size=size or scale(smoke=32, laptop=96, gpu=288),
         batch=batch or scale(smoke=2, laptop=8, gpu=4),
         steps=steps or scale(smoke=4, laptop=5_000, gpu=200_000),
         learning_rate=learning_rate,
         cooldown=cooldown,
-        start_from=str(start_from) if start_from else None,
+        start_from=start_from and str(start_from),
         seed=seed,
+        **given,
     )
+    recipe = _resolved(recipe, given)
     truth = load_image(file_or_bundled(preview, photo), square=256)
     low = degrade(truth, factor, blur=blur)
     run = train(recipe, photos, out, save_every=save_every, switches=Switches(compiled=compiled))
@@ -148,9 +190,23 @@ def train_sr_command(
     _follow(run, recipe, out, save_every, seen, lambda n: upscale(n, low).float(), end=[truth])
 
 
+def _resolved(recipe: Recipe, given: dict) -> Recipe:
+    """The recipe, with what the network that it starts from decides; ``given`` may not differ."""
+    resolved = recipe.resolved()
+    for field, wanted in given.items():
+        found = getattr(resolved, field)
+        if found != wanted:
+            file = recipe.start_from or recipe.base
+            raise TrainingError(
+                f"{file}: its {field} is {found}, not {wanted}; leave --{field} out, or start from "
+                "another network"
+            )
+    return resolved
+
+
 def _follow(
     run: Iterator[TrainingStep],
-    recipe: StyleRecipe | SuperResolutionRecipe,
+    recipe: Recipe,
     out: Path,
     save_every: int,
     seen: list[Tensor],

@@ -103,7 +103,7 @@ def perceptual_distances(phi: LossNetwork, image: Tensor, truth: Tensor) -> dict
 
     Pictures of 16 pixels a side or more.
     """
-    both = phi(torch.cat([to_8_bit(image), truth.float()]).to(phi.mean_bgr.device), JUDGES)
+    both = phi(torch.cat([to_8_bit(image), truth.float()]).to(phi.device), JUDGES)
     distances = {}
     for layer, features in both.items():
         a, b = F.normalize(features.float(), dim=1)

@@ -1,10 +1,11 @@
 """Minimise a loss over the weights of a network (sections 3, 4.1 and 4.2 of the paper).
 
 Begin with :mod:`~perceptual_edu.training.recipes`: what is trained and towards what, with the
-paper's numbers. :mod:`~perceptual_edu.training.loop` then does it: photographs in, network, loss,
-gradient, step. The other modules change nothing in that: :mod:`~perceptual_edu.training.muon` is an
-optimiser that needs fewer steps than the paper's Adam,
-:mod:`~perceptual_edu.training.performance` makes a step faster, and
+paper's numbers, from random weights or from a file (:mod:`~perceptual_edu.training.starts`).
+:mod:`~perceptual_edu.training.loop` then does it: batch, forward, loss, backward, step. The other
+modules change nothing in that: :mod:`~perceptual_edu.training.optimizers` turns gradients into
+steps, with the paper's Adam or with :mod:`~perceptual_edu.training.muon`, which needs fewer of
+them; :mod:`~perceptual_edu.training.performance` makes a step faster, and
 :mod:`~perceptual_edu.training.state` keeps what a training needs to go on.
 """
 
@@ -18,8 +19,8 @@ from .recipes import (
     Recipe,
     StyleRecipe,
     SuperResolutionRecipe,
-    TrainingError,
 )
+from .starts import TrainingError
 
 __all__ = [
     "ARCHITECTURES",

@@ -37,26 +37,27 @@ class Switches:
 
 
 class CudaGraph:
-    """A CUDA graph of one step: recorded once, then replayed without any work of Python's."""
+    """A step as a CUDA graph: recorded once, then replayed without any work of Python's."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: Callable[..., LossTerms]) -> None:
+        self.step = step
         self.graph: torch.cuda.CUDAGraph | None = None
         self.steps = 0
 
-    def run(self, update: Callable[..., LossTerms], batch: Tensor, numbers: Tensor) -> LossTerms:
+    def __call__(self, batch: Tensor, numbers: Tensor) -> LossTerms:
         self.steps += 1
         if self.steps <= 3:  # libraries choose their kernels first; real steps, on another stream
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
-                terms = update(batch, numbers)
+                terms = self.step(batch, numbers)
             torch.cuda.current_stream().wait_stream(stream)
             return terms
         if self.graph is None:
             self.inputs = batch.clone(), numbers.clone()
             self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph):
-                self.terms = update(*self.inputs)
+                self.terms = self.step(*self.inputs)
         for ours, new in zip(self.inputs, (batch, numbers), strict=True):
             ours.copy_(new)
         self.graph.replay()

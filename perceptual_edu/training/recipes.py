@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,15 +16,11 @@ from ..datasets.degradation import PAPER_BLUR, degrade
 from ..images import load_image
 from ..loss_network import LossNetwork
 from ..losses import CONTENT_LAYER, STYLE_LAYERS, LossTerms, PerceptualLoss
-from ..networks.blocks import InstanceNorm, check_choice
-from ..networks.serialization import load_network
+from ..networks.blocks import check_choice
 from ..networks.style import StyleNet
 from ..networks.super_resolution import SRCNN, SuperResolutionNet
-
-
-class TrainingError(Exception):
-    """Training cannot begin or go on; the message says why and what to do."""
-
+from ..scale import scale
+from .starts import TrainingError, load_start, with_new_styles, with_styles
 
 OPTIMIZERS = ("adam", "muon")
 """What changes a style network's weights: the paper's, or a faster one."""
@@ -36,7 +32,11 @@ Objective = Callable[..., LossTerms]
 
 @dataclass(frozen=True)
 class StyleRecipe:
-    """A style network, with the paper's numbers and the released code's weights as defaults."""
+    """A style network, with the paper's numbers and the released code's weights as defaults.
+
+    See also :meth:`paper`, :meth:`released` and :meth:`quick`. A training that starts from a file,
+    ``start_from`` or ``base``, has that network's architecture, see :meth:`resolved`.
+    """
 
     style: str | tuple[str, ...]
     """The style picture, a file or a bundled style's name; or several, for one network."""
@@ -84,8 +84,33 @@ class StyleRecipe:
     warmup: ClassVar[int] = 0
     """Normalisation makes a slow start needless; compare super-resolution's."""
 
+    @classmethod
+    def paper(cls, style: str | tuple[str, ...], **changes) -> StyleRecipe:
+        """As the paper's text and supplement say, with the released code's weights."""
+        how = dict(norm="batch", upsampling="transposed", padding="start", content_layer="relu2_2")
+        return cls(style, **how | changes)
+
+    @classmethod
+    def released(cls, style: str | tuple[str, ...], **changes) -> StyleRecipe:
+        """As the authors' released models: half the filters, and instance normalisation."""
+        how = dict(width=16, upsampling="transposed", padding="start")
+        return cls(style, **how | changes)
+
+    @classmethod
+    def quick(cls, style: str | tuple[str, ...], **changes) -> StyleRecipe:
+        """What ``perceptual-edu train style`` does: a quarter of an hour, or 40,000 steps on a
+        GPU (see :func:`~perceptual_edu.scale.scale`)."""
+        how = dict(width=16, style_size=384, optimizer="muon", cooldown=0.4)
+        how["size"] = scale(smoke=32, laptop=128, gpu=256)
+        how["steps"] = scale(smoke=4, laptop=1_500, gpu=40_000)
+        return cls(style, **how | changes)
+
     def __post_init__(self) -> None:
         check_choice("optimizer", self.optimizer, OPTIMIZERS, TrainingError)
+        if self.start_from and self.base:
+            raise TrainingError(
+                f"start_from is {self.start_from} and base is {self.base}; wanted is one of them"
+            )
         for field in ("style_size", "style_weight", "tv"):
             value = getattr(self, field)
             if isinstance(value, tuple) and len(value) != len(self.pictures):
@@ -103,13 +128,22 @@ class StyleRecipe:
         value = getattr(self, field)
         return value if isinstance(value, tuple) else (value,) * len(self.pictures)
 
+    def resolved(self) -> StyleRecipe:
+        """The recipe with the architecture of the network that it starts from, if any."""
+        start = self.start_from or self.base
+        if not start:
+            return self
+        config = load_start(start, StyleNet).config
+        fields = ("width", "norm", "upsampling", "padding")
+        return replace(self, **{field: config[field] for field in fields})
+
     def network(self) -> nn.Module:
         """The network with its first weights."""
-        if self.start_from:
-            return load_network(self.start_from)
         styles = [Path(picture).stem for picture in self.pictures]
+        if self.start_from:
+            return with_styles(self.start_from, styles)
         if self.base:
-            return with_new_styles(load_network(self.base), styles)
+            return with_new_styles(self.base, styles)
         torch.manual_seed(self.seed)
         how = dict(norm=self.norm, upsampling=self.upsampling, padding=self.padding)
         return StyleNet(width=self.width, styles=styles, **how)
@@ -125,7 +159,7 @@ class StyleRecipe:
             tv=tv,
         )
         pictures = [
-            load_image(file_or_bundled(name, style), long_side=side).to(phi.mean_bgr.device)
+            load_image(file_or_bundled(name, style), long_side=side).to(phi.device)
             for name, side in zip(self.pictures, self.each("style_size"), strict=True)
         ]
         factors = ([value / (top or 1) for value in v] for v, top in ((weights, weight), (tvs, tv)))
@@ -151,29 +185,6 @@ class StyleRecipe:
         return compare
 
 
-def with_new_styles(base: nn.Module, styles: Sequence[str]) -> StyleNet:
-    """The convolutions of ``base``, frozen, and scales and shifts for new styles, to be trained.
-
-    These begin as the mean of all styles that ``base`` has.
-
-    Raises
-    ------
-    TrainingError
-        If ``base`` is not a style network with instance normalisation.
-    """
-    if not isinstance(base, StyleNet) or base.config["norm"] != "instance":
-        raise TrainingError(f"base is {base!r}; wanted is a StyleNet with instance norm")
-    network = StyleNet(**base.config | {"styles": list(styles)})
-    mean = base.only(dict.fromkeys(base.styles, 1.0))
-    for name, values in mean.state_dict().items():
-        network.get_parameter(name).data.copy_(values)
-    norms = [module for module in network.modules() if isinstance(module, InstanceNorm)]
-    network.requires_grad_(False)
-    for norm in norms:
-        norm.requires_grad_(True)
-    return network
-
-
 def _with_grain_if_flat(images: Tensor) -> Tensor:
     """Add up to 3 grey levels of grain to those images (B, 3, H, W), in [0, 255], of one colour.
 
@@ -189,7 +200,6 @@ def _with_grain_if_flat(images: Tensor) -> Tensor:
 
 ARCHITECTURES = ("recommended", "paper", "srcnn")
 """Super-resolution networks: ours, the supplement's, and the baseline's."""
-
 
 LOSSES = ("feature", "pixel")
 """Super-resolution losses: l_feat and l_pixel of section 3.2."""
@@ -235,13 +245,38 @@ class SuperResolutionRecipe:
         if self.size % self.factor:
             raise TrainingError(f"patches of {self.size} pixels: not a multiple of {self.factor}")
 
+    def resolved(self) -> SuperResolutionRecipe:
+        """The recipe with the architecture of the network that it starts from, if any.
+
+        Raises
+        ------
+        TrainingError
+            If that network has another factor, or is none of :data:`ARCHITECTURES`.
+        """
+        if not self.start_from:
+            return self
+        start = load_start(self.start_from, SuperResolutionNet, SRCNN)
+        found = start.config["factor"]
+        if found != self.factor:
+            what = f"its factor is {found}, not {self.factor}"
+            raise TrainingError(f"{self.start_from}: {what}; start from another network")
+        for architecture in ARCHITECTURES:
+            with torch.device("meta"):
+                network = self._new(architecture)
+            if type(network) is type(start) and network.config == start.config:
+                return replace(self, architecture=architecture)
+        raise TrainingError(f"{self.start_from}: {start} is none of {', '.join(ARCHITECTURES)}")
+
     def network(self) -> nn.Module:
         """The network with its first weights."""
         if self.start_from:
-            return load_network(self.start_from)
+            return load_start(self.start_from, SuperResolutionNet, SRCNN)
         torch.manual_seed(self.seed)
+        return self._new(self.architecture)
+
+    def _new(self, architecture: str) -> nn.Module:
         makers = {"paper": SuperResolutionNet.paper, "srcnn": SRCNN}
-        return makers.get(self.architecture, SuperResolutionNet)(self.factor)
+        return makers.get(architecture, SuperResolutionNet)(self.factor)
 
     def objective(self, phi: LossNetwork) -> Objective:
         """l_feat or l_pixel as a function of the network and a batch of photographs."""

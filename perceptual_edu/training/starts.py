@@ -1,0 +1,81 @@
+"""What a training starts from, if not from random weights: the network of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from ..networks.blocks import InstanceNorm
+from ..networks.serialization import load_network
+from ..networks.style import StyleNet
+
+
+class TrainingError(Exception):
+    """Training cannot begin or go on; the message says why and what to do."""
+
+
+def load_start(path: str, *kinds: type[nn.Module]) -> nn.Module:
+    """The network of a file, if it is of one of these kinds.
+
+    Raises
+    ------
+    TrainingError
+        If it is of another kind.
+    NetworkError
+        If the file is missing, unreadable, or not a network of this library.
+    """
+    network = load_network(path)
+    if not isinstance(network, kinds):
+        found, wanted = type(network).__name__, " or ".join(kind.__name__ for kind in kinds)
+        raise TrainingError(f"{path}: there is a {found} in it; wanted to start from is a {wanted}")
+    return network
+
+
+def with_styles(path: str, styles: Sequence[str]) -> StyleNet:
+    """The network of a file, whose styles go on as ``styles``, in the same order.
+
+    Raises
+    ------
+    TrainingError
+        If it has more or fewer styles, or these in another order; or as :func:`load_start`.
+    """
+    network = load_start(path, StyleNet)
+    if len(network.styles) != len(styles):
+        raise TrainingError(
+            f"{path}: number of styles is {len(network.styles)}; wanted is {len(styles)}, as many "
+            "as there are style pictures"
+        )
+    for found, wanted in zip(network.styles, styles, strict=True):
+        if found != wanted and wanted in network.styles:
+            raise TrainingError(
+                f"{path}: its styles are {', '.join(network.styles)}; give the pictures in this "
+                f"order, {wanted} is elsewhere"
+            )
+    renamed = StyleNet(**network.config | {"styles": list(styles)})
+    renamed.load_state_dict(network.state_dict())
+    return renamed
+
+
+def with_new_styles(path: str, styles: Sequence[str]) -> StyleNet:
+    """The convolutions of a file's network, frozen, with scales and shifts for new styles.
+
+    These begin as the mean of all styles that the network has, and are to be trained.
+
+    Raises
+    ------
+    TrainingError
+        If it has no instance normalisation; or as :func:`load_start`.
+    """
+    base = load_start(path, StyleNet)
+    if base.config["norm"] != "instance":
+        raise TrainingError(f"{path}: norm is {base.config['norm']!r}; a base has 'instance'")
+    network = StyleNet(**base.config | {"styles": list(styles)})
+    mean = base.only(dict.fromkeys(base.styles, 1.0))
+    for name, values in mean.state_dict().items():
+        network.get_parameter(name).data.copy_(values)
+    network.requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, InstanceNorm):
+            module.requires_grad_(True)
+    return network
