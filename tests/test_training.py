@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,6 +27,7 @@ from perceptual_edu.training import (
 )
 from perceptual_edu.training.optimizers import restore, schedule
 
+TESTS = Path(__file__).parent
 RECIPE = StyleRecipe(style="starry_night", style_size=64, width=4, size=32, batch=2, steps=6)
 
 
@@ -377,7 +379,7 @@ def test_a_state_that_cannot_be_used_is_named(bank, phi, tmp_path):
     with pytest.raises(TrainingError, match=r"net\.training\.pt: damaged .* delete it"):
         train(RECIPE, bank, out, phi=phi)
     torch.save({"recipe": "{}", "photographs": bank.digest}, state)  # as another version would
-    with pytest.raises(TrainingError, match=r"of another version \('optimizers'\); delete it"):
+    with pytest.raises(TrainingError, match="of another version"):
         train(RECIPE, bank, out, phi=phi)
 
 
@@ -393,6 +395,18 @@ def test_two_trainings_do_not_write_the_same_file(bank, phi, tmp_path):
     assert not (tmp_path / "net.lock").exists()
     assert len(list(train(RECIPE, bank, out, phi=phi))) == 5
     assert [path.name for path in tmp_path.glob("net.*")] == ["net.safetensors"]
+
+
+def test_a_wrong_byte_in_what_is_kept_of_a_training_is_noticed(bank, phi, tmp_path):
+    out, state = tmp_path / "net.safetensors", tmp_path / "net.training.pt"
+    steps = train(RECIPE, bank, out, phi=phi)
+    next(steps)
+    steps.close()
+    data = state.read_bytes()
+    for at in (0, 1000, len(data) // 2, len(data) - 1):
+        state.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(TrainingError, match="damaged"):
+            train(RECIPE, bank, out, phi=phi)
 
 
 def test_a_training_that_cannot_begin_does_not_keep_others_from_it(bank, phi, tmp_path):
@@ -435,7 +449,7 @@ def test_two_processes_train_the_same_as_one(bank, tmp_path):
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     script = tmp_path / "shared.py"
     script.write_text(SHARED)
-    environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS.parent}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += ["--master-port", "0", "--standalone", str(script), str(two)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

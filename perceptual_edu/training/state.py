@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -125,7 +127,7 @@ class TrainingState:
         }
         try:
             with written_atomically(self.file) as temporary:
-                torch.save(state, temporary)
+                temporary.write_bytes(_packed(state))
             save_network(network, self.out, self.card(processes))
         except (OSError, RuntimeError, SafetensorError) as error:
             raise TrainingError(
@@ -171,7 +173,7 @@ class TrainingState:
 
     def _load(self, network: nn.Module, optimizers: Sequence[Optimizer]) -> None:
         try:
-            state = torch.load(self.file, map_location="cpu", weights_only=True)
+            state = _unpacked(self.file.read_bytes())
             found = {"recipe": json.loads(state["recipe"]), "photographs": state["photographs"]}
             remembered = state["optimizers"]
         except Exception as error:  # torch.load raises anything
@@ -206,6 +208,20 @@ class TrainingState:
         digest = photographs.get("digest") if isinstance(photographs, dict) else photographs
         if digest != self.photographs.digest:
             raise TrainingError(f"{path} was trained with other photographs: {advice}")
+
+
+def _packed(state: dict) -> bytes:
+    """As PyTorch saves it, and a digest: PyTorch itself would not notice a wrong byte."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    return file.getvalue() + hashlib.sha256(file.getvalue()).digest()
+
+
+def _unpacked(data: bytes) -> dict:
+    content, digest = data[:-32], data[-32:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("its content is not what was saved")
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def check_out(out: Path) -> None:
