@@ -6,46 +6,54 @@ A photograph becomes a tensor (:mod:`~perceptual_edu.images`), phi, a VGG-16, tu
 (:mod:`~perceptual_edu.optimize`) or the weights of a network (:mod:`~perceptual_edu.training`).
 """
 
-from .assets import AssetError, checkpoint, checkpoints, photo, photos, style, styles
-from .datasets import PhotoBank, PhotosError, degrade, pack_photos
-from .devices import device, fast_dtype
-from .evaluation import SuperResolutionError, psnr_y, ssim_y
-from .images import load_image, save_image, to_pil
-from .inference import stylize, upscale
-from .lbfgs import Step
-from .loss_network import LAYERS, LossNetwork
-from .losses import (
-    CONTENT_LAYER,
-    STYLE_LAYERS,
-    LossTerms,
-    PerceptualLoss,
-    feature_loss,
-    gram_matrix,
-    pixel_loss,
-    style_loss,
-    total_variation,
-)
-from .networks import (
-    SRCNN,
-    NetworkError,
-    StyleNet,
-    SuperResolutionNet,
-    load_network,
-    read_card,
-    save_network,
-)
-from .optimize import gatys, invert_features, noise_like, optimize_image, reconstruct_style
-from .pictures import ImageError
-from .scale import provenance, scale
-from .training import (
-    StyleRecipe,
-    SuperResolutionRecipe,
-    Switches,
-    TrainingError,
-    TrainingStep,
-    train,
-)
-from .vgg_weights import vgg16_weights
+from typing import TYPE_CHECKING
+
+from .lazy import on_demand
+from .scale import provenance, scale  # now: it has its module's name
+
+if TYPE_CHECKING:  # imported when first used
+    from .assets import AssetError, checkpoint, checkpoints, photo, photos, style, styles
+    from .datasets import PhotoBank, PhotosError, degrade, pack_photos
+    from .devices import device, fast_dtype
+    from .evaluation import SuperResolutionError, psnr_y, ssim_y
+    from .images import load_image, save_image, to_pil
+    from .inference import stylize, upscale
+    from .lbfgs import Step
+    from .loss_network import LAYERS, LossNetwork
+    from .losses import (
+        CONTENT_LAYER,
+        STYLE_LAYERS,
+        LossTerms,
+        PerceptualLoss,
+        feature_loss,
+        gram_matrix,
+        pixel_loss,
+        style_loss,
+        total_variation,
+    )
+    from .networks import (
+        SRCNN,
+        NetworkError,
+        StyleNet,
+        SuperResolutionNet,
+        load_network,
+        load_style,
+        read_card,
+        save_network,
+    )
+    from .optimize import gatys, invert_features, noise_like, optimize_image, reconstruct_style
+    from .pictures import ImageError
+    from .training import (
+        StyleRecipe,
+        SuperResolutionRecipe,
+        Switches,
+        TrainingError,
+        TrainingStep,
+        train,
+    )
+    from .vgg_weights import vgg16_weights
+
+__getattr__, __dir__ = on_demand(__name__, __file__)
 
 BEHAVIOUR = 1
 """Raised when the library's results change, so that the book's notebooks are run again."""
@@ -84,6 +92,7 @@ __all__ = [
     "invert_features",
     "load_image",
     "load_network",
+    "load_style",
     "noise_like",
     "optimize_image",
     "pack_photos",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from .errors import MendableError
 
 log = logging.getLogger(__name__)
 
 
-class AssetError(Exception):
+class AssetError(MendableError):
     """A file that the library needs is missing or is not what it should be."""
 
 
@@ -29,11 +31,18 @@ def data_folder() -> Path:
 def _bundled(kind: str, name: str) -> Path:
     files = {path.stem: path for path in _bundled_files(kind)}
     if name not in files:
-        similar = [known for known in files if name and name in known]
-        similar = similar or difflib.get_close_matches(name, files) or list(files)
-        listed = ", ".join(similar) or "none yet"
-        raise AssetError(f"no {kind.rstrip('s')} is called {name!r}; there are: {listed}")
+        raise unknown(kind.rstrip("s"), name, files)
     return files[name]
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> AssetError:
+    """The error that nothing is called so, with what is called similarly, or else with all."""
+    known = list(dict.fromkeys(known))
+    similar = [each for each in known if name and name in each]
+    similar = similar or difflib.get_close_matches(name, known) or known
+    return AssetError(
+        f"no {kind} is called {name!r}; there are: {', '.join(similar) or 'none yet'}"
+    )
 
 
 def _bundled_files(kind: str) -> list[Path]:

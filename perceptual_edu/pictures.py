@@ -14,6 +14,8 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
+from .errors import MendableError
+
 T = TypeVar("T")
 
 _LARGEST = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow refuses to go on
@@ -33,7 +35,7 @@ _TURNS = {
 }
 
 
-class ImageError(Exception):
+class ImageError(MendableError):
     """A picture cannot be read or written; the message names the file and says why."""
 
 

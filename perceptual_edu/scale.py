@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import os
 import time
-from importlib.metadata import version
 from typing import TypeVar
 
-import torch
-
-from .devices import hardware
+from .version import version
 
 T = TypeVar("T")
 
@@ -32,6 +29,8 @@ def scale_name() -> str:
     ValueError
         If ``PERCEPTUAL_EDU_SCALE`` is set to anything else.
     """
+    import torch  # here, so that the command answers --help at once
+
     default = "gpu" if torch.cuda.is_available() else "laptop"
     name = os.environ.get("PERCEPTUAL_EDU_SCALE") or default
     if name not in SCALES:
@@ -49,8 +48,12 @@ def scale(*, smoke: T, laptop: T, gpu: T) -> T:
 
 def provenance() -> str:
     """One line saying how the results above it came about; each notebook ends with it."""
+    import torch
+
+    from .devices import hardware
+
     minutes = (time.monotonic() - _started) / 60
     return (
         f"Computed at {scale_name()} scale on {hardware()}, with perceptual_edu "
-        f"{version('perceptual_edu')} and torch {torch.__version__}, in {minutes:.1f} minutes."
+        f"{version()} and torch {torch.__version__}, in {minutes:.1f} minutes."
     )

@@ -21,7 +21,8 @@ FUNCTIONS = [
 
 # From the ground up; a module imports from its own floor or from those before it.
 FLOORS = (
-    "files pictures images devices scale assets vgg_weights loss_network losses lbfgs optimize",
+    "lazy errors version files pictures images devices scale assets "
+    "vgg_weights loss_network losses lbfgs optimize",
     "networks",
     "datasets",
     "training",

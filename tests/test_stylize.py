@@ -18,7 +18,6 @@ from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from perceptual_edu import assets, load_image, photo, save_image
-from perceptual_edu.cli import stylize as cli_stylize
 from perceptual_edu.inference import stylization, stylize
 from perceptual_edu.inference.onnx_export import export_onnx
 from perceptual_edu.inference.stylization import MARGIN
@@ -330,13 +329,15 @@ def test_pictures_that_cannot_be_painted_are_named_and_the_others_written(run, t
 def test_whatever_a_picture_raises_the_next_one_is_painted(run, landscape, monkeypatch):
     for name in ("a.png", "b.png"):
         save_image(landscape, name)
-    paint = stylization.stylize
+    paint, seen = stylization.stylize, []
 
     def fails_first(*arguments, **options):
-        monkeypatch.setattr(cli_stylize, "stylize", paint)
-        raise RuntimeError("several\nlines")
+        seen.append(arguments)
+        if len(seen) == 1:
+            raise RuntimeError("several\nlines")
+        return paint(*arguments, **options)
 
-    monkeypatch.setattr(cli_stylize, "stylize", fails_first)
+    monkeypatch.setattr(stylization, "stylize", fails_first)
     code, out, errors = run("stylize", "a.png", "b.png", *STYLE, "-o", "out")
     assert (code, out) == (1, "out: 1 of 2 pictures\n")
     assert "skipped a.png: several lines" in errors
@@ -508,7 +509,7 @@ def test_styles_says_what_there_is_and_how_it_was_made(run, tmp_path, monkeypatc
     code, out, _ = run("styles")
     assert code == 0
     assert out.splitlines() == [
-        "night                starry_night, 40,000 steps of 4 x 256 px, 82,783 photographs; "
+        "night  starry_night, 40,000 steps of 4 x 256 px, 82,783 photographs; "
         "content 1,234, style 600, tv 3",
         f"in {tmp_path / 'checkpoints'}",
     ]

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from PIL import Image
 
 from perceptual_edu import LossNetwork, load_image, photo, save_image
-from perceptual_edu.cli import upscale as cli_upscale
 from perceptual_edu.cli.upscale import upscaler
 from perceptual_edu.datasets import PhotoBank, PhotosError, crop_to_multiple, degrade
 from perceptual_edu.datasets import sr_benchmarks as benchmarks
@@ -30,9 +29,10 @@ from perceptual_edu.evaluation import (
     psnr_y,
     score_pictures,
     ssim_y,
+    super_resolution,
 )
 from perceptual_edu.images import bicubic, luma
-from perceptual_edu.inference import match_histogram, upscale
+from perceptual_edu.inference import match_histogram, upscale, upscaling
 from perceptual_edu.networks import SRCNN, StyleNet, SuperResolutionNet, load_network, save_network
 from perceptual_edu.training import SuperResolutionRecipe, TrainingError, train
 from perceptual_edu.training.optimizers import rate_factor
@@ -629,14 +629,14 @@ def test_pictures_that_are_opaque_in_spite_of_an_alpha_channel_go_anywhere(run):
 
 @pytest.mark.parametrize("name", ["out.jpg", "out.gif", "out.ppm", "out.bmp"])
 def test_formats_without_transparency_are_named_before_the_work(run, name, monkeypatch):
-    monkeypatch.setattr(cli_upscale, "upscale", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(upscaling, "upscale", lambda *_, **__: pytest.fail("computed"))
     disc((0, 0, 0)).save("clear.png")
     code, _, errors = run("upscale", "clear.png", *MODEL, "-o", name)
     assert (code, errors.count("does not hold transparency; try .png")) == (1, 1)
 
 
 def test_pictures_too_large_for_a_format_are_refused_before_the_work(run, monkeypatch):
-    monkeypatch.setattr(cli_upscale, "upscale", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(upscaling, "upscale", lambda *_, **__: pytest.fail("computed"))
     Image.new("RGB", (4096, 9)).save("long.png")
     code, _, errors = run("upscale", "long.png", *MODEL, "-o", "out.webp")
     assert code == 1
@@ -696,20 +696,20 @@ def test_scores_that_are_interrupted_are_kept(run, tmp_path, landscape, monkeypa
     (tmp_path / "truth").mkdir()
     for name in ("a.png", "b.png"):
         save_image(landscape, tmp_path / "truth" / name)
-    score = cli_upscale.score_picture
+    score = super_resolution.score_picture
 
     def interrupted(path, *arguments, **options):
         if path.name == "b.png":
             raise KeyboardInterrupt
         return score(path, *arguments, **options)
 
-    monkeypatch.setattr(cli_upscale, "score_picture", interrupted)
+    monkeypatch.setattr(super_resolution, "score_picture", interrupted)
     assert run("score", "truth", "--model", "bicubic", "-o", "rows.json")[0] == 130
     assert [row["picture"] for row in json.loads(Path("rows.json").read_text())] == ["a"]
 
 
 def test_score_says_before_the_work_that_its_file_cannot_be_written(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli_upscale, "score_picture", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(super_resolution, "score_picture", lambda *_, **__: pytest.fail("computed"))
     code, _, errors = run("score", ".", "--model", "bicubic", "-o", "no/rows.json")
     assert (code, "no/rows.json: the folder no does not exist" in errors) == (1, True)
 

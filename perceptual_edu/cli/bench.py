@@ -9,16 +9,6 @@ import typer
 from tqdm import tqdm
 
 from ..assets import data_folder
-from ..evaluation.reports import make_report, read_report, write_report
-from ..evaluation.speed import (
-    bench_all,
-    bench_gatys,
-    bench_stylize,
-    bench_train,
-    bench_train_sr,
-    bench_upscale,
-)
-from ..evaluation.timing import fallen
 
 app = typer.Typer(help="Measure this machine.", rich_markup_mode=None)
 
@@ -44,6 +34,9 @@ def everything_command(
     """
     if context.invoked_subcommand:
         return
+    from ..evaluation.reports import make_report, read_report, write_report
+    from ..evaluation.speed import bench_all
+
     print(f"{'':40} {'plain':>9} {'ours':>9}  speed-up")
     medians, speed_ups, machine = {}, {}, ""
     for name, report in bench_all(repeats):
@@ -66,6 +59,8 @@ def everything_command(
 
 
 def _compare(report: dict, history: list[dict]) -> None:
+    from ..evaluation.timing import fallen
+
     if not any(old["machine"] == report["machine"] for old in history):
         print("not measured on this machine before")
         return
@@ -83,6 +78,8 @@ def bench_gatys_command(
     out: Out = None,
 ) -> None:
     """Time an iteration of our L-BFGS against a plain float32 evaluation of the objective."""
+    from ..evaluation.speed import bench_gatys
+
     *_, report = tqdm(bench_gatys(size, repeats), total=repeats, unit="pair")
     print(f"{report['machine']}, {size} x {size} pixels, median of {repeats}")
     print(f"plain float32 evaluation  {report['medians']['plain']:.3f} s")
@@ -101,6 +98,8 @@ def bench_train_command(
     out: Out = None,
 ) -> None:
     """Time a training step: plain float32, and our switches added one by one."""
+    from ..evaluation.speed import bench_train
+
     rounds = bench_train(size, batch, width, repeats, compiled=compiled)
     *_, report = tqdm(rounds, total=repeats, unit="round")
     print(f"{report['machine']}, {batch} x {size} x {size}, width {width}, median of {repeats}")
@@ -116,6 +115,8 @@ def bench_stylize_command(
     out: Out = None,
 ) -> None:
     """Time a pass through a style network: plain float32, and ours."""
+    from ..evaluation.speed import bench_stylize
+
     reports = []
     for report in bench_stylize(width=width, repeats=repeats):
         size = report["settings"]["size"]
@@ -133,6 +134,8 @@ def bench_upscale_command(
     out: Out = None,
 ) -> None:
     """Time super-resolution x4, a pass and a training step: plain float32, and ours."""
+    from ..evaluation.speed import bench_train_sr, bench_upscale
+
     reports = []
     for report in bench_upscale(size, repeats=repeats):
         print(f"{report['machine']}, {size} x {size} x4, median of {repeats}")
@@ -155,4 +158,6 @@ def _print_speeds(report: dict) -> None:
 
 def _save_report(report: dict | list, out: Path | None) -> None:
     if out:
+        from ..evaluation.reports import write_report
+
         write_report(report, out)

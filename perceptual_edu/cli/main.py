@@ -8,23 +8,20 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from safetensors import safe_open
 from tqdm import tqdm
 
-from .. import assets, vgg_weights
-from ..datasets.index import PhotosError
-from ..evaluation.reports import ResultError
-from ..evaluation.super_resolution import SuperResolutionError
-from ..images import check_output, load_image, save_image
-from ..lbfgs import Step
-from ..networks.serialization import NetworkError
-from ..optimize import gatys
-from ..pictures import ImageError
-from ..training.starts import TrainingError
+from .. import assets
+from ..errors import MendableError
 from . import bench, photos, stylize, train, upscale
+
+if TYPE_CHECKING:
+    from ..lbfgs import Step
+
+# PyTorch takes seconds to import. What needs it is imported in the command that does: so are the
+# other modules of this folder, and --help comes at once.
 
 app = typer.Typer(
     help="Perceptual losses: style transfer and super-resolution (Johnson et al., ECCV 2016).",
@@ -42,16 +39,6 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(train.app, name="train")
 app.add_typer(photos.app, name="photos")
 
-_MENDABLE = (
-    ImageError,
-    assets.AssetError,
-    NetworkError,
-    PhotosError,
-    ResultError,
-    SuperResolutionError,
-    TrainingError,
-)
-
 
 class Start(StrEnum):
     noise = "noise"
@@ -61,7 +48,11 @@ class Start(StrEnum):
 @app.command("weights")
 def weights_command() -> None:
     """Fetch VGG-16's weights if need be, verify them, and say where they are and from where."""
-    path = vgg_weights.vgg16_weights()
+    from safetensors import safe_open
+
+    from ..vgg_weights import vgg16_weights
+
+    path = vgg16_weights()
     with safe_open(path, framework="pt") as file:
         source = (file.metadata() or {}).get("source", "unknown")
     print(f"VGG-16: {path}")
@@ -87,6 +78,9 @@ def gatys_command(
 
     Ctrl-C stops early and writes the picture as it is by then.
     """
+    from ..images import check_output, load_image, save_image
+    from ..optimize import gatys
+
     check_output(out)
     iterations = gatys(
         load_image(assets.file_or_bundled(content, assets.photo), long_side=size),
@@ -128,5 +122,5 @@ def main() -> None:
     logging.getLogger("perceptual_edu").setLevel(logging.INFO)
     try:
         app()
-    except (*_MENDABLE, ValueError, OSError) as error:
+    except (MendableError, ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -11,7 +11,6 @@ import typer
 from tqdm import tqdm
 
 from .. import assets
-from ..images import check_output
 from ..pictures import ImageError, is_picture_name, one_line, pictures_in
 
 # Formats that photographs come in and that Pillow writes well; others become .jpg.
@@ -114,6 +113,8 @@ def _fitting(pattern: Path) -> list[Path]:
 
 def _results(pictures: Sequence[str], sources: list[Path], out: Path) -> list[Path]:
     """Where each picture goes: ``[out]`` itself, or files in the folder ``out``."""
+    from ..images import check_output
+
     first = Path(pictures[0]).expanduser()
     may_be_several = len(pictures) > 1 or first.is_dir() or _is_pattern(first)
     if len(sources) == 1 and not out.is_dir() and (not may_be_several or is_picture_name(out)):

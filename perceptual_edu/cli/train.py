@@ -7,34 +7,20 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
-from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..assets import file_or_bundled, photo
-from ..datasets.degradation import degrade
-from ..images import bicubic, load_image, save_image
-from ..inference.stylization import stylize
-from ..inference.upscaling import upscale
-from ..networks.blocks import NORMS, UPSAMPLINGS
-from ..networks.serialization import read_card
-from ..networks.style import PADDINGS
+from ..networks.cards import read_card
 from ..scale import scale
-from ..training.loop import TrainingStep, train
-from ..training.performance import Switches
-from ..training.recipes import (
-    ARCHITECTURES,
-    LOSSES,
-    OPTIMIZERS,
-    Recipe,
-    StyleRecipe,
-    SuperResolutionRecipe,
-)
-from ..training.starts import TrainingError
-from ..training.state import check_out
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..training.loop import TrainingStep
+    from ..training.recipes import Recipe
 
 app = typer.Typer(help="Train a network.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -68,7 +54,7 @@ def train_style_command(
         float | None, typer.Option(min=0, help="lambda_TV.", show_default="1e-06")
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help=" or ".join(OPTIMIZERS), show_default="muon")
+        str | None, typer.Option(help="adam or muon.", show_default="muon")
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(min=0, help="Of the optimiser.", show_default="0.001")
@@ -77,13 +63,13 @@ def train_style_command(
         float | None, typer.Option(min=0, max=1, help="Last part, rate falls.", show_default="0.4")
     ] = None,
     norm: Annotated[
-        str | None, typer.Option(help=" or ".join(NORMS), show_default="instance")
+        str | None, typer.Option(help="instance or batch.", show_default="instance")
     ] = None,
     upsampling: Annotated[
-        str | None, typer.Option(help=" or ".join(UPSAMPLINGS), show_default="resize")
+        str | None, typer.Option(help="resize or transposed.", show_default="resize")
     ] = None,
     padding: Annotated[
-        str | None, typer.Option(help=", ".join(PADDINGS), show_default="reflection")
+        str | None, typer.Option(help="reflection, zero or start.", show_default="reflection")
     ] = None,
     start_from: Annotated[Path | None, typer.Option(help="Trained network to go on from.")] = None,
     base: Annotated[
@@ -108,6 +94,13 @@ def train_style_command(
     share the work. With --start-from or --base, the network is of that file's kind: leave out
     width, norm, upsampling and padding.
     """
+    from ..images import load_image
+    from ..inference.stylization import stylize
+    from ..training.loop import train
+    from ..training.performance import Switches
+    from ..training.recipes import StyleRecipe
+    from ..training.state import check_out
+
     check_out(out)
     options = dict(
         steps=steps,
@@ -140,9 +133,10 @@ def train_sr_command(
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Network to write (.safetensors).")],
     factor: Annotated[int, typer.Option(help="4 or 8.")] = 4,
-    loss: Annotated[str, typer.Option(help=" or ".join(LOSSES))] = "feature",
+    loss: Annotated[str, typer.Option(help="pixel or feature.")] = "feature",
     architecture: Annotated[
-        str | None, typer.Option(help=", ".join(ARCHITECTURES), show_default="recommended")
+        str | None,
+        typer.Option(help="recommended, paper or srcnn.", show_default="recommended"),
     ] = None,
     blur: Annotated[float, typer.Option(min=0, help="Before shrinking; the paper: 1.")] = 0.0,
     steps: Annotated[int | None, typer.Option(min=1, help="Iterations.")] = None,
@@ -167,6 +161,14 @@ def train_sr_command(
     style`; the picture of how far it is (.preview.jpg) begins with the bicubic enlargement and
     shows the original last.
     """
+    from ..datasets.degradation import degrade
+    from ..images import bicubic, load_image
+    from ..inference.upscaling import upscale
+    from ..training.loop import train
+    from ..training.performance import Switches
+    from ..training.recipes import SuperResolutionRecipe
+    from ..training.state import check_out
+
     check_out(out)
     given = {"architecture": architecture} if architecture else {}
     recipe = SuperResolutionRecipe(
@@ -192,6 +194,8 @@ def train_sr_command(
 
 def _resolved(recipe: Recipe, given: dict) -> Recipe:
     """The recipe, with what the network that it starts from decides; ``given`` may not differ."""
+    from ..training.starts import TrainingError
+
     resolved = recipe.resolved()
     for field, wanted in given.items():
         found = getattr(resolved, field)
@@ -253,6 +257,10 @@ def _save_strip(seen: list[Tensor], end: Sequence[Tensor], path: Path) -> None:
     """The first picture, how it looks now, up to four stages between, and the end, in a row."""
     if _silent():
         return
+    import torch
+
+    from ..images import save_image
+
     chosen = sorted({round(i) for i in torch.linspace(0, len(seen) - 1, 6).tolist()})
     save_image(torch.cat([*(seen[i] for i in chosen), *end], dim=3), path)
 

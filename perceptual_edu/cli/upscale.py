@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from torch import nn
 
 from .. import assets
-from ..datasets.degradation import PAPER_BLUR
-from ..devices import device
-from ..evaluation.reports import write_report
-from ..evaluation.super_resolution import enlarge as enlarge_plainly
-from ..evaluation.super_resolution import mean_scores, picture_files, score_picture
-from ..files import check_destination
-from ..images import bicubic, check_output, load_with_alpha, save_image
-from ..inference.upscaling import upscale
-from ..loss_network import LossNetwork
-from ..networks.serialization import NetworkError, load_network
-from ..networks.style import StyleNet
-from ..networks.super_resolution import FACTORS
+from ..networks.cards import NetworkError
 from ..pictures import ImageError, is_picture_name
 from .paths import each, for_each, sources_and_results
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MODELS = ("bicubic", "srcnn", "pixel", "feature")
 
@@ -56,6 +47,11 @@ def upscale_command(
     never. Several pictures go to a folder under their own names; those that cannot be read are
     named and skipped; the exit code is then 1.
     """
+    from ..devices import device
+    from ..evaluation.super_resolution import enlarge as enlarge_plainly
+    from ..images import bicubic, check_output, load_with_alpha, save_image
+    from ..inference.upscaling import upscale
+
     sources, results = sources_and_results(pictures, out)
     network = upscaler(model, factor)
     if network is not None:
@@ -94,6 +90,13 @@ def score_command(
     perceptual distance (smaller is nearer). Pictures that cannot be read or are smaller than 64
     pixels are named and left out; the exit code is then 1.
     """
+    from ..datasets.degradation import PAPER_BLUR
+    from ..devices import device
+    from ..evaluation.reports import write_report
+    from ..evaluation.super_resolution import mean_scores, picture_files, score_picture
+    from ..files import check_destination
+    from ..loss_network import LossNetwork
+
     files = picture_files(folder)  # before anything long
     if out:
         check_destination(out)
@@ -130,6 +133,10 @@ def score_command(
 
 def upscaler(model: str, factor: int) -> nn.Module | None:
     """A shipped network's short name, or a file, to the network; None for bicubic enlargement."""
+    from ..networks.serialization import load_network
+    from ..networks.style import StyleNet
+    from ..networks.super_resolution import FACTORS
+
     if factor not in FACTORS:
         raise ValueError(f"--factor is {factor}; wanted is {' or '.join(map(str, FACTORS))}")
     if model == "bicubic":

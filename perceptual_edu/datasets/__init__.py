@@ -9,11 +9,18 @@ packed once, :mod:`~perceptual_edu.datasets.packing`; how a pack is laid out sta
 :mod:`~perceptual_edu.datasets.degradation` has made them small.
 """
 
-from .coco import coco_2014
-from .crops import PhotoBank
-from .degradation import PAPER_BLUR, crop_to_multiple, degrade
-from .index import PhotosError, is_pack
-from .packing import pack_archive, pack_photos
+from typing import TYPE_CHECKING
+
+from ..lazy import on_demand
+
+if TYPE_CHECKING:  # imported when first used
+    from .coco import coco_2014
+    from .crops import PhotoBank
+    from .degradation import PAPER_BLUR, crop_to_multiple, degrade
+    from .index import PhotosError, is_pack
+    from .packing import pack_archive, pack_photos
+
+__getattr__, __dir__ = on_demand(__name__, __file__)
 
 __all__ = [
     "PAPER_BLUR",

@@ -18,11 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import MendableError
+
 PIXELS, INDEX = "pixels.u8", "index.jsonl"
 FORMAT = 2
 
 
-class PhotosError(Exception):
+class PhotosError(MendableError):
     """Photographs cannot be had, packed or sampled; the message says why in one line."""
 
 

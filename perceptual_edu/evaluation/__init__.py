@@ -7,17 +7,24 @@ is measured by :mod:`~perceptual_edu.evaluation.speed` against the slow referenc
 :mod:`~perceptual_edu.evaluation.plain`, with the clock of :mod:`~perceptual_edu.evaluation.timing`.
 """
 
-from .metrics import (
-    JUDGES,
-    is_grey_file,
-    perceptual_distance,
-    perceptual_distances,
-    psnr_y,
-    scores,
-    ssim_y,
-)
-from .reports import ResultError, make_report, read_report, write_report
-from .super_resolution import SuperResolutionError, enlarge, mean_scores, score_pictures
+from typing import TYPE_CHECKING
+
+from ..lazy import on_demand
+
+if TYPE_CHECKING:  # imported when first used
+    from .metrics import (
+        JUDGES,
+        is_grey_file,
+        perceptual_distance,
+        perceptual_distances,
+        psnr_y,
+        scores,
+        ssim_y,
+    )
+    from .reports import ResultError, make_report, read_report, write_report
+    from .super_resolution import SuperResolutionError, enlarge, mean_scores, score_pictures
+
+__getattr__, __dir__ = on_demand(__name__, __file__)
 
 __all__ = [
     "JUDGES",

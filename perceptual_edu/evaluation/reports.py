@@ -16,13 +16,14 @@ import torch
 
 from ..assets import data_folder
 from ..devices import hardware
+from ..errors import MendableError
 from ..files import written_atomically
 
 HEAD = {"what": str, "machine": str, "versions": dict, "settings": dict, "when": str}
 """What every report has, and of which type."""
 
 
-class ResultError(Exception):
+class ResultError(MendableError):
     """A file of results is missing or is not one."""
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..datasets.degradation import crop_to_multiple, degrade
 from ..devices import device
+from ..errors import MendableError
 from ..images import bicubic, load_image, to_8_bit
 from ..inference.upscaling import match_histogram, upscale
 from ..loss_network import LossNetwork
@@ -117,5 +118,5 @@ def mean_scores(rows: Iterable[dict]) -> dict[str, dict[str, float]]:
     }
 
 
-class SuperResolutionError(Exception):
+class SuperResolutionError(MendableError):
     """A picture cannot be enlarged or scored; the message says which and why."""

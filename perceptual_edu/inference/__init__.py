@@ -11,7 +11,14 @@ of the whole picture, and so it is computed layer by layer in
 other programs a style network is written as ONNX, :mod:`~perceptual_edu.inference.onnx_export`.
 """
 
-from .stylization import stylize
-from .upscaling import match_histogram, upscale
+from typing import TYPE_CHECKING
+
+from ..lazy import on_demand
+
+if TYPE_CHECKING:  # imported when first used
+    from .stylization import stylize
+    from .upscaling import match_histogram, upscale
+
+__getattr__, __dir__ = on_demand(__name__, __file__)
 
 __all__ = ["match_histogram", "stylize", "upscale"]

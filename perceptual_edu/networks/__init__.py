@@ -16,24 +16,35 @@ normalises nothing.
 
 Read :mod:`~perceptual_edu.networks.style` first, where the network of the supplement is a list of
 layers; then :mod:`~perceptual_edu.networks.blocks`, which says what a layer is; then
-:mod:`~perceptual_edu.networks.super_resolution` (section 4.2). Three modules can wait:
+:mod:`~perceptual_edu.networks.super_resolution` (section 4.2). The other modules can wait:
 :mod:`~perceptual_edu.networks.upsampling` doubles and convolves sooner, with the same result,
-:mod:`~perceptual_edu.networks.layout` saves copies in memory, and
-:mod:`~perceptual_edu.networks.serialization` reads and writes files.
+:mod:`~perceptual_edu.networks.layout` saves copies in memory,
+:mod:`~perceptual_edu.networks.serialization` reads and writes files
+(:mod:`~perceptual_edu.networks.cards`: what they say about a training), and
+:mod:`~perceptual_edu.networks.catalogue` finds trained styles by name.
 """
 
-from .blocks import (
-    NORMS,
-    UPSAMPLINGS,
-    ConvBlock,
-    InstanceNorm,
-    ResidualBlock,
-    UpsampleBlock,
-    scaled_tanh,
-)
-from .serialization import NetworkError, load_network, read_card, save_network
-from .style import PADDINGS, START_PADDING, StyleNet
-from .super_resolution import FACTORS, SRCNN, SuperResolutionNet
+from typing import TYPE_CHECKING
+
+from ..lazy import on_demand
+
+if TYPE_CHECKING:  # imported when first used
+    from .blocks import (
+        NORMS,
+        UPSAMPLINGS,
+        ConvBlock,
+        InstanceNorm,
+        ResidualBlock,
+        UpsampleBlock,
+        scaled_tanh,
+    )
+    from .cards import NetworkError, read_card
+    from .catalogue import TrainedStyle, load_style, trained_styles
+    from .serialization import load_network, save_network
+    from .style import PADDINGS, START_PADDING, StyleNet
+    from .super_resolution import FACTORS, SRCNN, SuperResolutionNet
+
+__getattr__, __dir__ = on_demand(__name__, __file__)
 
 __all__ = [
     "FACTORS",
@@ -48,9 +59,12 @@ __all__ = [
     "ResidualBlock",
     "StyleNet",
     "SuperResolutionNet",
+    "TrainedStyle",
     "UpsampleBlock",
     "load_network",
+    "load_style",
     "read_card",
     "save_network",
     "scaled_tanh",
+    "trained_styles",
 ]

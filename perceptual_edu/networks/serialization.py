@@ -8,18 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..files import written_atomically
+from .cards import NetworkError, read_texts
 from .style import StyleNet
 from .super_resolution import SRCNN, SuperResolutionNet
-
-
-class NetworkError(Exception):
-    """A file is not a trained network of this library, or not one that fits here."""
-
 
 _NETWORKS = {kind.__name__: kind for kind in (StyleNet, SuperResolutionNet, SRCNN)}
 
@@ -45,14 +40,14 @@ def save_network(network: nn.Module, path: str | Path, card: Mapping | None = No
     }
     architecture = {"class": type(network).__name__, **network.config}
     header = {"architecture": json.dumps(architecture), "card": json.dumps(dict(card or {}))}
-    header["sha256"] = _digest(state, header)
+    header["sha256"] = _digest(state, *header.values())
     with written_atomically(Path(path)) as temporary:
         save_file(state, temporary, header)
 
 
-def _digest(state: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
+def _digest(state: Mapping[str, Tensor], architecture: str, card: str) -> str:
     """Of weights, architecture and card: safetensors itself would not notice a wrong byte."""
-    digest = hashlib.sha256(header["architecture"].encode() + header["card"].encode())
+    digest = hashlib.sha256(architecture.encode() + card.encode())
     for name in sorted(state):
         digest.update(name.encode() + state[name].numpy().tobytes())
     return digest.hexdigest()
@@ -66,7 +61,7 @@ def load_network(path: str | Path) -> nn.Module:
     NetworkError
         If the file is missing, damaged, or not a network of this library.
     """
-    header = _header(path)
+    header = read_texts(path)
     architecture = json.loads(header["architecture"])
     kind = _NETWORKS.get(architecture.pop("class", None))
     if kind is None:
@@ -74,7 +69,7 @@ def load_network(path: str | Path) -> nn.Module:
             f"{path}: not a network of this library; there are: {', '.join(_NETWORKS)}"
         )
     state = load_file(path)
-    found = _digest(state, header)
+    found = _digest(state, header["architecture"], header["card"])
     if header.get("sha256", found) != found:  # older files have none
         raise NetworkError(f"{path}: is damaged (its weights are not those that were saved)")
     try:
@@ -84,21 +79,3 @@ def load_network(path: str | Path) -> nn.Module:
         reason = str(error).splitlines()[0]
         raise NetworkError(f"{path}: its weights do not fit its architecture ({reason})") from None
     return network.eval().to(memory_format=torch.channels_last)
-
-
-def read_card(path: str | Path) -> dict:
-    """The card of a network's file: how it was trained. Errors as :func:`load_network`."""
-    return json.loads(_header(path)["card"])
-
-
-def _header(path: str | Path) -> dict[str, str]:
-    if not Path(path).is_file():
-        raise NetworkError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-        if not all(isinstance(json.loads(header[part]), dict) for part in ("architecture", "card")):
-            raise TypeError("its header is not one")
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise NetworkError(f"{path}: not a trained network of this library ({error})") from None
-    return header

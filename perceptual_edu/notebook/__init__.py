@@ -5,9 +5,16 @@ Nothing else in the library needs it. :mod:`~perceptual_edu.notebook.figures` ma
 :mod:`~perceptual_edu.notebook.live` what runs in JupyterLab.
 """
 
-from .figures import curves, grid, show
-from .live import gatys_sliders, training_live
-from .sliders import picture_sliders, wipe_slider
+from typing import TYPE_CHECKING
+
+from ..lazy import on_demand
+
+if TYPE_CHECKING:  # imported when first used
+    from .figures import curves, grid, show
+    from .live import gatys_sliders, training_live
+    from .sliders import picture_sliders, wipe_slider
+
+__getattr__, __dir__ = on_demand(__name__, __file__)
 
 __all__ = [
     "curves",

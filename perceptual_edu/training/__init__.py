@@ -9,18 +9,25 @@ them; :mod:`~perceptual_edu.training.performance` makes a step faster, and
 :mod:`~perceptual_edu.training.state` keeps what a training needs to go on.
 """
 
-from .loop import TrainingStep, train
-from .muon import Muon
-from .performance import Switches
-from .recipes import (
-    ARCHITECTURES,
-    LOSSES,
-    OPTIMIZERS,
-    Recipe,
-    StyleRecipe,
-    SuperResolutionRecipe,
-)
-from .starts import TrainingError
+from typing import TYPE_CHECKING
+
+from ..lazy import on_demand
+
+if TYPE_CHECKING:  # imported when first used
+    from .loop import TrainingStep, train
+    from .muon import Muon
+    from .performance import Switches
+    from .recipes import (
+        ARCHITECTURES,
+        LOSSES,
+        OPTIMIZERS,
+        Recipe,
+        StyleRecipe,
+        SuperResolutionRecipe,
+    )
+    from .starts import TrainingError
+
+__getattr__, __dir__ = on_demand(__name__, __file__)
 
 __all__ = [
     "ARCHITECTURES",

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from ..errors import MendableError
 from ..networks.blocks import InstanceNorm
 from ..networks.serialization import load_network
 from ..networks.style import StyleNet
 
 
-class TrainingError(Exception):
+class TrainingError(MendableError):
     """Training cannot begin or go on; the message says why and what to do."""
 
 

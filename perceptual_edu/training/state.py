@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -22,7 +21,9 @@ from ..datasets.crops import PhotoBank
 from ..devices import hardware
 from ..files import written_atomically
 from ..losses import TERMS
-from ..networks.serialization import read_card, save_network
+from ..networks.cards import read_card
+from ..networks.serialization import save_network
+from ..version import version
 from .optimizers import restore
 from .recipes import Recipe
 from .starts import TrainingError
@@ -148,7 +149,7 @@ class TrainingState:
             "hardware": hardware() + (f", {processes} processes" if processes > 1 else ""),
             "losses": dict(zip(TERMS, self.curve[-1][1:], strict=True)) if self.curve else {},
             "curve": [[round(value, 1) for value in row] for row in self.curve],
-            "versions": {"perceptual_edu": _library_version(), "torch": torch.__version__},
+            "versions": {"perceptual_edu": version(), "torch": torch.__version__},
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "before": self._before,
         }
@@ -268,10 +269,3 @@ def as_json(recipe: Recipe) -> dict:
         several = isinstance(path, list)
         fields[name] = [Path(p).name for p in path] if several else path and Path(path).name
     return fields
-
-
-def _library_version() -> str:
-    try:
-        return version("perceptual_edu")
-    except PackageNotFoundError:  # a clone on PYTHONPATH
-        return "not installed"
