@@ -57,7 +57,8 @@ def load_style(
 
     Examples
     --------
-    >>> painted = stylize(load_style("the_scream"), load_image("photo.jpg"))
+    >>> load_style("the_scream").styles
+    ('1',)
     """
     file, mixture = find_style(style, network)
     if mixture is None and len(names := style_names(file)) > 1:

@@ -74,8 +74,7 @@ class TrainingState:
     # ------------------------------------------------------------ the curve
 
     def record(self, terms: Tensor) -> None:
-        """Count a step, with its loss terms in the order of
-        :data:`~perceptual_edu.losses.TERMS`."""
+        """Count a step, with its loss terms in the order of ``losses.TERMS``."""
         self.step += 1
         self._sums = self._sums.to(terms.device)
         self._sums[:-1] += terms
