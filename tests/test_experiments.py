@@ -1,7 +1,9 @@
 """The scripts that make data/results/, at the smallest size."""
 
 import importlib.util
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -159,3 +161,19 @@ def test_following_a_training_writes_its_network_and_nothing_when_it_is_done(tmp
     written = out.read_bytes()
     shared.follow(recipe, tmp_path, out)
     assert out.read_bytes() == written
+
+
+def test_killed_runs_go_on_and_damaged_files_are_noticed(tmp_path):
+    out = tmp_path / "robustness.json"
+    few = ["--kills", "1", "--flips", "2", "--pictures", "3", "--out", str(out)]
+    command = [sys.executable, str(EXPERIMENTS / "robustness.py"), *few]
+    environment = {**os.environ, "PYTHONPATH": str(EXPERIMENTS.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = read_report(out)
+    for row in report["killed"].values():
+        assert row["kills"] >= 1
+        assert row["different"] == row["half files"] == 0
+    assert all(row["the same result after making room"] for row in report["disk full"].values())
+    assert all(row["caught"] == row["flips"] for row in report["one byte changed"].values())
+    assert not any(row["fault"] for row in report["damaged pictures"].values())

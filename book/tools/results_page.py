@@ -70,8 +70,30 @@ def page() -> str:
     }
     machines = {name: report["machine"] for name, report in reports.items()}
     facts = figure5_facts(reports["figure5"], published)
+    tables["robustness"] = robustness_table(reports["robustness"])
     text = TEMPLATE.read_text()
     return text.format(machine=machines, again="\n".join(again), **facts, **tables)
+
+
+def robustness_table(report: dict) -> str:
+    rows = [
+        (f"{name}, killed", row["kills"], row["different"] + row["half files"], "lost")
+        for name, row in report["killed"].items()
+    ]
+    rows += [
+        (f"{name}, the disk full", 1, int(not row["the same result after making room"]), "lost")
+        for name, row in report["disk full"].items()
+    ]
+    rows += [
+        (f"one byte changed: {name}", row["flips"], row["flips"] - row["caught"], "unnoticed")
+        for name, row in report["one byte changed"].items()
+    ]
+    rows += [
+        (f"damaged .{name} pictures", sum(row.values()), row["fault"], "neither read nor refused")
+        for name, row in report["damaged pictures"].items()
+    ]
+    head = "| what | times | of these |\n|---|---|---|\n"
+    return head + "\n".join(f"| {what} | {n:,} | {bad:,} {how} |" for what, n, bad, how in rows)
 
 
 def newest(found: dict | list[dict]) -> dict:
@@ -386,6 +408,7 @@ COMMANDS = {
     "width": "python experiments/width.py --photos FOLDER",
     "profile_step": "python experiments/profile_step.py",
     "super_resolution": "python experiments/super_resolution.py FOLDER --out FILE",
+    "robustness": "python experiments/robustness.py",
     "overview": "python experiments/overview.py",
     "bench_gatys": "perceptual-edu bench gatys -o FILE",
     "bench_train": "perceptual-edu bench train -o FILE",
