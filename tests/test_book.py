@@ -112,6 +112,7 @@ def seen():
             tab.on("pageerror", lambda error: errors.append(str(error)))
             tab.on("request", lambda request: requests.append(request.url))
             tab.goto(f"{address}/{page}", wait_until="networkidle")
+            tab.evaluate("window.MathJax?.startup?.promise.then(() => null)")  # all typeset
             record = tab.evaluate(LOOK)
             record["moved"] = tab.evaluate(MOVE_SLIDERS)
             tab.set_viewport_size({"width": 390, "height": 844})

@@ -410,7 +410,8 @@ def test_under_a_limit_of_memory_what_fits_is_done_and_the_rest_named(run, tmp_p
     save_image(landscape, "a.png")
     save_image(landscape[:, :, :20], "long.png")
     program = (
-        "import psutil, resource, sys\nfrom perceptual_edu import cli\n"
+        "import psutil, resource, sys, torch\nfrom perceptual_edu import cli, loss_network\n"
+        "from perceptual_edu.inference import stylization\n"
         "used = psutil.Process().memory_info().vms\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 3_000_000_000,) * 2)\ncli.main()"
     )
