@@ -53,10 +53,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     features
         (B, C_j, H_j, W_j).
 
-    Returns
-    -------
-    Tensor
-        (B, C_j, C_j), symmetric, positive semi-definite.
+    Returns (B, C_j, C_j), symmetric, positive semi-definite.
     """
     channels, height, width = features.shape[1:]
     psi_t = features.permute(0, 2, 3, 1).flatten(1, 2)  # psi^T; no copy if channels_last
@@ -103,17 +100,15 @@ def style_loss(
         False: the sum over the C_j x C_j entries, as in the paper. True: their mean, as in the
         authors' released code, whose weights (style 5.0 a layer) are meant for it.
     weight
-        (B,), of each image, where images have styles of their own; None: all 1.
+        (B,), of each image, where images have styles of their own, or (1,); None: all 1.
     """
     squares = (gram - target).square()
     return _mean_of_images(squares.mean((1, 2)) if mean else squares.sum((1, 2)), weight)
 
 
 def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
-    r"""Pixel loss, section 3.2: :math:`\lVert \hat y - y \rVert_2^2 / (C H W)`.
-
-    Only where there is a ground truth y. Both images (B, 3, H, W) in [0, 255].
-    """
+    r"""Pixel loss, section 3.2: :math:`\lVert \hat y - y \rVert_2^2 / (C H W)`, where there is a
+    ground truth y. Both images (B, 3, H, W) in [0, 255]."""
     _check_same_shape("images", image, target)
     return _mean_square(image - target)
 
@@ -121,9 +116,9 @@ def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
 def total_variation(image: Tensor, weight: Tensor | None = None) -> Tensor:
     """Total variation regulariser, section 3.2: the sum of squared differences of neighbours.
 
-    Vertical and horizontal neighbours, summed over pixels and channels (not divided by their
-    number, so it grows with the picture; the paper's strengths of 1e-6 to 1e-4 are meant for
-    that). ``image`` is (B, 3, H, W) in [0, 255], ``weight`` as in :func:`style_loss`.
+    Summed over pixels and channels, not divided by their number: the paper's strengths of 1e-6 to
+    1e-4 are meant for that. ``image`` is (B, 3, H, W) in [0, 255], ``weight`` as in
+    :func:`style_loss`.
     """
     down = image[:, :, 1:, :] - image[:, :, :-1, :]
     right = image[:, :, :, 1:] - image[:, :, :, :-1]
@@ -136,8 +131,7 @@ def _mean_of_images(losses: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def _mean_square(difference: Tensor) -> Tensor:
-    # mean() would return its gradient as contiguous, and all layers below would pay for that if
-    # they are channels_last.
+    # mean() would return its gradient as contiguous; layers in channels_last would pay for that.
     return difference.square().sum() / difference.numel()
 
 
@@ -167,9 +161,8 @@ class PerceptualLoss:
     .. math:: \lambda_c \, \ell_{feat}(\hat y, y_c) + \lambda_s \, \ell_{style}(\hat y, y_s)
               + \lambda_{TV} \, \ell_{TV}(\hat y)
 
-    With only a content layer it inverts features; with only style layers it reconstructs a style;
-    with both it transfers style, to one image or, over batches, to a network; with a content
-    layer or a pixel weight it trains super-resolution.
+    With only a content layer it inverts features, with only style layers it reconstructs a style,
+    with both it transfers style, with a content layer or a pixel weight it trains super-resolution.
 
     Parameters
     ----------
@@ -184,8 +177,10 @@ class PerceptualLoss:
     tv
         Weight of the total variation.
     mean_gram
-        Which style loss: see ``mean`` in :func:`style_loss`. The default is the released code's,
-        because all published weights are.
+        Which style loss: see ``mean`` in :func:`style_loss`. All published weights are for True.
+    relative_gram
+        Divide by the mean square of the target's Gram matrix (ours, not the paper's): layers and
+        paintings then count alike; in the paper the deepest, with the largest forms, hardly does.
 
     Examples
     --------
@@ -206,13 +201,16 @@ class PerceptualLoss:
         pixel: float = 0.0,
         tv: float = 0.0,
         mean_gram: bool = True,
+        relative_gram: bool = False,
     ) -> None:
         self.phi = phi
         self.content, self.style = dict(content or {}), dict(style or {})
-        self.pixel, self.tv, self.mean_gram = pixel, tv, mean_gram
+        self.pixel, self.tv = pixel, tv
+        self.mean_gram, self.relative_gram = mean_gram, relative_gram
         self._features: dict[str, Tensor] = {}
         self._grams: dict[str, Tensor] = {}
-        self._factors: tuple[Tensor, Tensor] | None = None
+        self._style_weights: dict[str, Tensor] = {}
+        self._tv_factors: Tensor | None = None
         self._target: Tensor | None = None
 
     @torch.no_grad()
@@ -240,17 +238,17 @@ class PerceptualLoss:
         images
             N tensors of shape (1, 3, H, W) in [0, 255], of any sizes.
         style_factors, tv_factors
-            N numbers by which lambda_s and lambda_TV are multiplied; all 1 by default.
+            N numbers that lambda_s and lambda_TV are multiplied by; all 1 by default.
         """
-        grams = [
-            {j: gram_matrix(phi_j) for j, phi_j in self.phi(image, self.style).items()}
-            for image in images
-            if self.style
-        ]
-        self._grams = {j: torch.cat([gram[j] for gram in grams]) for j in self.style}
+        phis = [self.phi(image, self.style) for image in images if self.style]
+        self._grams = {j: torch.cat([gram_matrix(phi[j]) for phi in phis]) for j in self.style}
         ones = [1.0] * len(images)
-        factors = [style_factors or ones, tv_factors or ones]
-        self._factors = tuple(torch.tensor(f, device=images[0].device) for f in factors)
+        factors = (style_factors or ones, tv_factors or ones)
+        w, self._tv_factors = (torch.tensor(f, device=images[0].device) for f in factors)
+        self._style_weights = {
+            j: w / gram.square().mean((1, 2)) if self.relative_gram else w
+            for j, gram in self._grams.items()
+        }
         return self
 
     def __call__(self, image: Tensor, chosen: Tensor | None = None) -> LossTerms:
@@ -272,17 +270,17 @@ class PerceptualLoss:
         layers = tuple(self.content | self.style)
         features = self.phi(image, layers) if layers else {}
         zero = image.new_zeros(())
-        grams, style_factor, tv_factor = self._grams, None, None
+        grams, weights, tv_factor = self._grams, self._style_weights, None
         if chosen is not None:
-            grams = {j: gram[chosen] for j, gram in grams.items()}
-            style_factor, tv_factor = (factors[chosen] for factors in self._factors)
+            grams, weights = ({j: x[chosen] for j, x in of.items()} for of in (grams, weights))
+            tv_factor = self._tv_factors[chosen]
 
         def l_feat(j: str) -> Tensor:
             return feature_loss(features[j], self._features[j])
 
         def l_style(j: str) -> Tensor:
             gram = gram_matrix(features[j])
-            return style_loss(gram, grams[j], mean=self.mean_gram, weight=style_factor)
+            return style_loss(gram, grams[j], mean=self.mean_gram, weight=weights[j])
 
         content = sum((w * l_feat(j) for j, w in self.content.items()), start=zero)
         style = sum((w * l_style(j) for j, w in self.style.items()), start=zero)

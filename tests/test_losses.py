@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from perceptual_edu import (
+    STYLE_LAYERS,
     LossTerms,
     PerceptualLoss,
     feature_loss,
@@ -184,3 +185,17 @@ def test_forgotten_targets_are_named(phi, photograph):
         PerceptualLoss(phi, pixel=1.0)(photograph)
     with pytest.raises(ValueError, match="set_style"):
         PerceptualLoss(phi, style={"relu1_2": 1.0})(photograph)
+
+
+def test_relative_gram_matrices_count_every_painting_and_layer_alike(phi, photograph, painting):
+    layers = dict.fromkeys(STYLE_LAYERS, 2.0)
+    loss = PerceptualLoss(phi, style=layers, relative_gram=True).set_styles([painting, photograph])
+    image = torch.cat([photograph, painting, photograph])
+    terms = loss(image, torch.tensor([0, 0, 1]))
+    g, t = (
+        {j: gram_matrix(x) for j, x in phi(x, STYLE_LAYERS).items()} for x in (photograph, painting)
+    )
+    first = sum(((g[j] - t[j]).square().sum() / t[j].square().sum()).item() for j in STYLE_LAYERS)
+    assert terms.style.item() == pytest.approx(2.0 * first / 3, rel=1e-4)
+    alone = PerceptualLoss(phi, style=layers, relative_gram=True).set_style(painting)
+    assert alone(photograph).style.item() == pytest.approx(2.0 * first, rel=1e-4)

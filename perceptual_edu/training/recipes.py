@@ -59,6 +59,9 @@ class StyleRecipe:
     style_weight: float | tuple[float, ...] = 5.0
     """lambda_s, for each style layer (mean-squared Gram matrices, as in the released code); or
     each style's."""
+    relative_gram: bool = False
+    """Gram matrices in units of the painting's: see :class:`~perceptual_edu.losses.PerceptualLoss`.
+    lambda_s is then about 500,000."""
     tv: float | tuple[float, ...] = 1e-6
     """lambda_TV, or each style's."""
     size: int = 256
@@ -157,6 +160,7 @@ class StyleRecipe:
             content={self.content_layer: self.content_weight} if self.content_weight else {},
             style=dict.fromkeys(self.style_layers, weight) if weight else {},
             tv=tv,
+            relative_gram=self.relative_gram,
         )
         pictures = [
             load_image(file_or_bundled(name, style), long_side=side).to(phi.device)

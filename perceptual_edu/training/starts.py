@@ -36,12 +36,16 @@ def load_start(path: str, *kinds: type[nn.Module]) -> nn.Module:
 def with_styles(path: str, styles: Sequence[str]) -> StyleNet:
     """The network of a file, whose styles go on as ``styles``, in the same order.
 
+    The style of a network that has only one may become any number of styles.
+
     Raises
     ------
     TrainingError
         If it has more or fewer styles, or these in another order; or as :func:`load_start`.
     """
     network = load_start(path, StyleNet)
+    if len(network.styles) == 1:
+        return _copied(network, styles)
     if len(network.styles) != len(styles):
         raise TrainingError(
             f"{path}: number of styles is {len(network.styles)}; wanted is {len(styles)}, as many "
@@ -71,12 +75,17 @@ def with_new_styles(path: str, styles: Sequence[str]) -> StyleNet:
     base = load_start(path, StyleNet)
     if base.config["norm"] != "instance":
         raise TrainingError(f"{path}: norm is {base.config['norm']!r}; a base has 'instance'")
-    network = StyleNet(**base.config | {"styles": list(styles)})
-    mean = base.only(dict.fromkeys(base.styles, 1.0))
-    for name, values in mean.state_dict().items():
-        network.get_parameter(name).data.copy_(values)
+    network = _copied(base.only(dict.fromkeys(base.styles, 1.0)), styles)
     network.requires_grad_(False)
     for module in network.modules():
         if isinstance(module, InstanceNorm):
             module.requires_grad_(True)
+    return network
+
+
+def _copied(single: StyleNet, styles: Sequence[str]) -> StyleNet:
+    """A network of one style as one of these styles, all of them alike."""
+    network = StyleNet(**single.config | {"styles": list(styles)})
+    wanted = network.state_dict()
+    network.load_state_dict({k: v.expand_as(wanted[k]) for k, v in single.state_dict().items()})
     return network
