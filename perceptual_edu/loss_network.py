@@ -46,7 +46,7 @@ class LossNetwork(nn.Module):
         A safetensors file as :func:`perceptual_edu.vgg_weights.vgg16_weights` returns it (default).
     dtype
         Number format of weights and features. bfloat16 is several times faster on hardware that
-        multiplies it natively, with a relative error of the features of about 1 %.
+        multiplies matrices of it, with a relative error of the features of about 1 %.
 
     Examples
     --------

@@ -31,6 +31,26 @@ def test_the_number_format_can_be_chosen_by_hand(monkeypatch):
         fast_dtype()
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the processor is not what decides")
+@pytest.mark.parametrize(
+    ("flags", "dtype"),
+    [
+        ("fpu avx512f avx512_bf16 amx_bf16 amx_tile", torch.bfloat16),
+        ("fpu avx512f avx512_bf16 avx512_fp16", torch.float32),  # has it, and is slower in it
+        ("fpu avx2", torch.float32),
+        ("", torch.float32),  # not Linux
+    ],
+)
+def test_only_units_for_matrices_make_a_processor_compute_in_bfloat16(monkeypatch, flags, dtype):
+    monkeypatch.delenv("PERCEPTUAL_EDU_DTYPE", raising=False)
+    monkeypatch.setattr(devices, "_cpuinfo", lambda field: flags)
+    devices._cpu_has_fast_bf16.cache_clear()
+    try:
+        assert fast_dtype() == (torch.float32 if devices.device().type == "mps" else dtype)
+    finally:
+        devices._cpu_has_fast_bf16.cache_clear()
+
+
 def test_autocast_with_float32_changes_nothing_and_does_not_warn():
     x = torch.randn(3, 3)
     for dtype in (torch.float32, torch.bfloat16):

@@ -17,7 +17,8 @@ class Switches:
     """What makes training faster without changing what is trained. Chapter 6 measures each."""
 
     bfloat16: bool = True
-    """Convolutions in bfloat16 where the hardware multiplies it natively; weights in float32."""
+    """Convolutions in bfloat16 where it is fast (:func:`~perceptual_edu.devices.fast_dtype`);
+    weights in float32."""
     channels_last: bool = True
     """A pixel's channels side by side in memory."""
     fused_adam: bool = True
