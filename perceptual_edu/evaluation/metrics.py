@@ -96,19 +96,39 @@ def _for_scoring(image: Tensor, truth: Tensor, shave: int, grey: bool) -> tuple[
 def perceptual_distances(phi: LossNetwork, image: Tensor, truth: Tensor) -> dict[str, float]:
     """How different two pictures look to phi's deeper layers: layer of :data:`JUDGES` -> distance.
 
-    As in LPIPS (Zhang et al. 2018), but without its weights learned from people's judgements: at
-    each position features are scaled to unit length; the squared distances are averaged over the
-    positions. From 0, equal, to 2. No network of the paper is trained on these layers, but they
-    are built on relu2_2, which is trained on: a related judge, not an independent one.
+    By :func:`direction_distance`; from 0, equal, to 2. No network of the paper is trained on these
+    layers, but they are built on relu2_2, which is trained on: a related judge, not an independent
+    one as :mod:`~perceptual_edu.evaluation.judge` is.
 
     Pictures of 16 pixels a side or more.
     """
     both = phi(torch.cat([to_8_bit(image), truth.float()]).to(phi.device), JUDGES)
-    distances = {}
-    for layer, features in both.items():
-        a, b = F.normalize(features.float(), dim=1)
-        distances[layer] = float((a - b).square().sum(0).mean())
-    return distances
+    return {layer: direction_distance(*x.float().split(1)) for layer, x in both.items()}
+
+
+def direction_distance(a: Tensor, b: Tensor) -> float:
+    """How differently features (1, C, H, W) point: from 0, alike, to 4, opposite everywhere.
+
+    As in LPIPS (Zhang et al. 2018), but without its weights learned from people's judgements: at
+    each position features are scaled to unit length; the squared distances are averaged over the
+    positions.
+    """
+    return float((F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean())
+
+
+def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
+    """Between which shares the true one lies, with 95 % confidence (Wilson 1927).
+
+    It holds for few trials and for shares near 0 and 1, too.
+
+    >>> [round(share, 2) for share in wilson_interval(38, 100)]
+    [0.29, 0.48]
+    """
+    z = 1.96
+    share, spread = hits / trials, z**2 / trials
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * (share * (1 - share) / trials + spread / trials / 4) ** 0.5 / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def perceptual_distance(phi: LossNetwork, image: Tensor, truth: Tensor) -> float:
