@@ -9,7 +9,7 @@ default. PyTorch's profiler adds up the time of each operator by itself.
 from shared import result_parser
 from torch.profiler import ProfilerActivity, profile
 
-from perceptual_edu import PhotoBank, StyleRecipe, device, photos, train
+from perceptual_edu import RandomCrops, StyleRecipe, device, photos, train
 from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.scale import scale
 
@@ -37,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     size, width = scale(smoke=32, laptop=256, gpu=256), scale(smoke=4, laptop=32, gpu=32)
     recipe = StyleRecipe("starry_night", size=size, width=width)
-    bank = PhotoBank.from_folder(photos(), size=size, batch=recipe.batch, device=device())
+    bank = RandomCrops.from_folder(photos(), size=size, batch=recipe.batch, device=device())
     run = train(recipe, bank)
     for _ in range(3):
         next(run)

@@ -29,7 +29,7 @@ from shared import result_parser
 
 from perceptual_edu.assets import photos
 from perceptual_edu.cli import main as command_line
-from perceptual_edu.datasets.crops import PhotoBank
+from perceptual_edu.datasets.crops import RandomCrops
 from perceptual_edu.datasets.packing import pack_photos
 from perceptual_edu.evaluation.reports import make_report, write_report
 from perceptual_edu.images import load_image, save_image
@@ -58,9 +58,9 @@ def phi() -> LossNetwork:
     return LossNetwork()
 
 
-def bank(folder: Path) -> PhotoBank:
+def bank(folder: Path) -> RandomCrops:
     """The small photographs beside the folder."""
-    return PhotoBank.from_folder(folder.parent / "small", short_side=40, size=32, batch=2)
+    return RandomCrops.from_folder(folder.parent / "small", short_side=40, size=32, batch=2)
 
 
 def packing(folder: Path) -> None:
@@ -216,7 +216,7 @@ def flip_all(count: int, place: Path, rng: random.Random) -> dict:
         pass
 
     def read_pack() -> None:
-        PhotoBank(pack, size=32, batch=12).batch(0)
+        RandomCrops(pack, size=32, batch=12).batch(0)
 
     def resume() -> None:
         steps = train(RECIPE, bank(net), net, save_every=10**6, phi=phi())

@@ -18,7 +18,7 @@ from shared import result_parser
 from tqdm import tqdm
 
 from perceptual_edu import (
-    PhotoBank,
+    RandomCrops,
     StyleNet,
     StyleRecipe,
     device,
@@ -109,7 +109,7 @@ def evaluation(side: int, _: int):
 
 def training(side: int, batch: int):
     recipe = StyleRecipe("starry_night", width=WIDTH, size=side, batch=batch)
-    bank = PhotoBank.from_folder(photos(), size=side, batch=batch, device=device())
+    bank = RandomCrops.from_folder(photos(), size=side, batch=batch, device=device())
     run = train(recipe, bank)
     return lambda: float(next(run).terms.total)
 

@@ -13,7 +13,7 @@ from .scale import provenance, scale  # now: it has its module's name
 
 if TYPE_CHECKING:  # imported when first used
     from .assets import AssetError, checkpoint, checkpoints, photo, photos, style, styles
-    from .datasets import PhotoBank, PhotosError, degrade, pack_photos
+    from .datasets import PhotosError, RandomCrops, degrade, pack_photos
     from .devices import device, fast_dtype
     from .evaluation import SuperResolutionError, psnr_y, ssim_y
     from .images import load_image, save_image, to_pil
@@ -44,9 +44,9 @@ if TYPE_CHECKING:  # imported when first used
     from .optimize import gatys, invert_features, noise_like, optimize_image, reconstruct_style
     from .pictures import ImageError
     from .training import (
+        PerformanceOptions,
         StyleRecipe,
         SuperResolutionRecipe,
-        Switches,
         TrainingError,
         TrainingStep,
         train,
@@ -70,15 +70,15 @@ __all__ = [
     "LossTerms",
     "NetworkError",
     "PerceptualLoss",
-    "PhotoBank",
+    "PerformanceOptions",
     "PhotosError",
+    "RandomCrops",
     "Step",
     "StyleNet",
     "StyleRecipe",
     "SuperResolutionError",
     "SuperResolutionNet",
     "SuperResolutionRecipe",
-    "Switches",
     "TrainingError",
     "TrainingStep",
     "checkpoint",

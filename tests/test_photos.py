@@ -28,8 +28,8 @@ from perceptual_edu import load_image, photo, photos
 from perceptual_edu.cli import main
 from perceptual_edu.cli.photos import app
 from perceptual_edu.datasets import (
-    PhotoBank,
     PhotosError,
+    RandomCrops,
     coco_2014,
     decoding,
     is_pack,
@@ -210,7 +210,7 @@ def test_a_name_that_is_not_unicode_does_no_harm(tmp_path):
     (record,) = pack(tmp_path / "in", tmp_path / "out")
     assert record.error is None
     record.path.encode()
-    assert len(PhotoBank(tmp_path / "out")) == 1
+    assert len(RandomCrops(tmp_path / "out")) == 1
 
 
 def test_an_archive_gives_the_same_photographs_as_its_folder(folder, whole, tmp_path):
@@ -231,7 +231,7 @@ def test_an_interrupted_pack_goes_on_where_it_stood(folder, whole, tmp_path):
     assert [record.done for record in itertools.islice(work, 100)][-1] == 100
     work.close()
     with pytest.raises(PhotosError, match=r"not finished \(100 of 154 files\); repeat"):
-        PhotoBank(out)
+        RandomCrops(out)
     assert pack(folder, out, short_side=64)[0].done == 101
     assert contents(out) == contents(whole)
     assert pack(folder, out, short_side=64) == []
@@ -377,7 +377,7 @@ def test_links_to_folders_are_followed_and_loops_are_not(tmp_path, caplog):
     records = pack(tmp_path / "in", tmp_path / "out")
     expected = ["own.png", "train2014/deeper/too.png", "train2014/linked.png"]
     assert [record.path for record in records] == expected
-    assert len(PhotoBank.from_folder(tmp_path / "in")) == 3
+    assert len(RandomCrops.from_folder(tmp_path / "in")) == 3
     assert "in/unmounted: left out (a broken link)" in caplog.text
     assert "gone.png: left out (a broken link)" in caplog.text
 
@@ -449,7 +449,7 @@ def test_without_photographs_there_is_no_pack(tmp_path, make, words):
     with pytest.raises(PhotosError, match=words):
         pack(tmp_path / "in", tmp_path / "out")
     with pytest.raises(PhotosError, match=words):
-        PhotoBank.from_folder(tmp_path / "in")
+        RandomCrops.from_folder(tmp_path / "in")
 
 
 def test_an_output_that_cannot_be_written_is_an_error(folder, tmp_path):
@@ -464,7 +464,7 @@ def test_an_output_that_cannot_be_written_is_an_error(folder, tmp_path):
 
 
 def test_a_batch_is_float_rgb_in_0_to_255_and_channels_last(whole):
-    batch = PhotoBank(whole, size=48, batch=3, device="cpu").batch(0)
+    batch = RandomCrops(whole, size=48, batch=3, device="cpu").batch(0)
     assert batch.shape == (3, 3, 48, 48)
     assert batch.dtype == torch.float32
     assert batch.is_contiguous(memory_format=torch.channels_last)
@@ -474,7 +474,7 @@ def test_a_batch_is_float_rgb_in_0_to_255_and_channels_last(whole):
 
 def test_a_batch_depends_on_seed_and_step_alone(whole):
     def make(**settings):
-        return PhotoBank(whole, size=32, device="cpu", **settings)
+        return RandomCrops(whole, size=32, device="cpu", **settings)
 
     first, second = make(), make()
     first.batch(3)
@@ -499,7 +499,7 @@ def numbers(bank, steps):
 
 
 def test_each_epoch_is_another_permutation_of_all_photographs(colours):
-    bank = PhotoBank.from_folder(colours, size=64, batch=4, device="cpu")
+    bank = RandomCrops.from_folder(colours, size=64, batch=4, device="cpu")
     order = numbers(bank, 15)
     epochs = [order[start : start + 10] for start in range(0, 60, 10)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
@@ -508,17 +508,17 @@ def test_each_epoch_is_another_permutation_of_all_photographs(colours):
 
 def test_batches_stay_the_same_in_future_versions(colours, tmp_path):
     """A checkpoint's training goes on with the batches that it would have seen."""
-    bank = PhotoBank.from_folder(colours, size=64, batch=10, seed=7, device="cpu")
+    bank = RandomCrops.from_folder(colours, size=64, batch=10, seed=7, device="cpu")
     assert numbers(bank, 1) == [6, 3, 4, 9, 0, 2, 8, 7, 5, 1]
     pixels = np.arange(80 * 90 * 3).reshape(80, 90, 3) % 251
     Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "a.png")
-    bank = PhotoBank.from_folder(tmp_path, size=64, batch=20, seed=7, device="cpu")
+    bank = RandomCrops.from_folder(tmp_path, size=64, batch=20, seed=7, device="cpu")
     data = bank.batch(0).permute(0, 2, 3, 1).byte().numpy().tobytes()
     assert hashlib.sha256(data).hexdigest()[:12] == "a77375f6a684"
 
 
 def test_ranks_share_a_batch_in_order(whole):
-    bank = PhotoBank(whole, size=32, batch=6, device="cpu")
+    bank = RandomCrops(whole, size=32, batch=6, device="cpu")
     parts = [bank.batch(4, rank=rank, world=3) for rank in range(3)]
     assert torch.equal(torch.cat(parts), bank.batch(4))
     with pytest.raises(PhotosError, match="batch of 6 cannot be shared by 4"):
@@ -526,7 +526,7 @@ def test_ranks_share_a_batch_in_order(whole):
 
 
 def test_batches_are_the_same_as_batch_by_batch(whole):
-    bank = PhotoBank(whole, size=32, batch=4, device="cpu")
+    bank = RandomCrops(whole, size=32, batch=4, device="cpu")
     expected = [bank.batch(step) for step in range(2, 9)]
     found = list(bank.batches(2, 7))
     assert len(found) == 7
@@ -541,7 +541,7 @@ def test_batches_are_the_same_as_batch_by_batch(whole):
 
 def test_prefetching_ends_with_its_consumer(whole):
     before = threading.active_count()
-    work = PhotoBank(whole, size=32, device="cpu").batches()
+    work = RandomCrops(whole, size=32, device="cpu").batches()
     next(work)
     assert threading.active_count() == before + 1
     work.close()
@@ -552,7 +552,7 @@ def test_crops_are_native_pixels_everywhere_and_mirrored_half_the_time(tmp_path)
     rows, columns = np.mgrid[:70, :90].astype(np.uint8)
     original = np.stack([rows, columns, np.zeros_like(rows)], axis=2)
     Image.fromarray(original).save(tmp_path / "a.png")
-    bank = PhotoBank.from_folder(tmp_path, size=64, batch=50, device="cpu")
+    bank = RandomCrops.from_folder(tmp_path, size=64, batch=50, device="cpu")
     places, mirrored = set(), 0
     for crop in torch.cat([bank.batch(step) for step in range(8)]).byte().numpy():
         flip = crop[1, 0, 0] > crop[1, 0, 1]
@@ -568,7 +568,7 @@ def test_crops_are_native_pixels_everywhere_and_mirrored_half_the_time(tmp_path)
 
 def test_a_photograph_smaller_than_the_crop_is_enlarged_just_enough(tmp_path):
     picture(90, 66).save(tmp_path / "a.png")
-    bank = PhotoBank.from_folder(tmp_path, size=132, batch=1, device="cpu")
+    bank = RandomCrops.from_folder(tmp_path, size=132, batch=1, device="cpu")
     crop = bank.batch(0)
     expected = picture(90, 66).resize((180, 132), Image.Resampling.BICUBIC)
     expected = torch.from_numpy(np.array(expected)).permute(2, 0, 1).float()
@@ -578,36 +578,36 @@ def test_a_photograph_smaller_than_the_crop_is_enlarged_just_enough(tmp_path):
 
 
 def test_a_folder_gives_the_same_batches_as_its_pack(folder, whole):
-    one = PhotoBank(whole, size=32, device="cpu")
-    other = PhotoBank.from_folder(folder, short_side=64, size=32, device="cpu")
+    one = RandomCrops(whole, size=32, device="cpu")
+    other = RandomCrops.from_folder(folder, short_side=64, size=32, device="cpu")
     assert torch.equal(one.batch(7), other.batch(7))
     assert one.digest == other.digest
     assert one.skipped == other.skipped
 
 
 def test_a_bank_describes_itself(folder, whole, tmp_path):
-    bank = PhotoBank(whole, size=32, seed=3, device="cpu")
+    bank = RandomCrops(whole, size=32, seed=3, device="cpu")
     assert len(bank) == len(bank.names) == 150
     assert bank.names == sorted(bank.names)
     assert len(bank.skipped) == 4
     assert bank.name == "whole"
     assert re.fullmatch("[0-9a-f]{12}", bank.digest)
     assert repr(bank) == (
-        "PhotoBank(whole: 150 photographs, 2 MB on cpu; crops of 32 x 32, batch 4, seed 3; "
+        "RandomCrops(whole: 150 photographs, 2 MB on cpu; crops of 32 x 32, batch 4, seed 3; "
         f"digest {bank.digest})"
     )
-    assert PhotoBank.from_folder(folder, short_side=65, device="cpu").digest != bank.digest
+    assert RandomCrops.from_folder(folder, short_side=65, device="cpu").digest != bank.digest
 
 
 def test_all_bundled_photographs_can_be_sampled():
-    bank = PhotoBank.from_folder(photos()[0].parent, short_side=64, size=64, device="cpu")
+    bank = RandomCrops.from_folder(photos()[0].parent, short_side=64, size=64, device="cpu")
     assert bank.names == [path.name for path in photos()]
     assert not bank.skipped
     assert bank.name == "photos"
 
 
 def test_a_list_of_files_can_be_sampled():
-    bank = PhotoBank.from_folder([photo("kingfisher"), photo("bee_on_aster")], device="cpu")
+    bank = RandomCrops.from_folder([photo("kingfisher"), photo("bee_on_aster")], device="cpu")
     assert bank.names == ["bee_on_aster.jpg", "kingfisher.jpg"]
     assert bank.batch(0).shape == (4, 3, 256, 256)
 
@@ -615,7 +615,7 @@ def test_a_list_of_files_can_be_sampled():
 @pytest.mark.parametrize("settings", [{"size": 0}, {"batch": 0}, {"seed": -1}])
 def test_senseless_settings_are_an_error(whole, settings):
     with pytest.raises(PhotosError, match="at least 1, 1 and 0"):
-        PhotoBank(whole, **settings, device="cpu")
+        RandomCrops(whole, **settings, device="cpu")
 
 
 def test_what_is_no_pack_is_an_error_that_says_how_to_make_one(folder, whole, tmp_path):
@@ -623,15 +623,15 @@ def test_what_is_no_pack_is_an_error_that_says_how_to_make_one(folder, whole, tm
     assert not is_pack(folder)
     assert not is_pack(tmp_path / "nothing")
     with pytest.raises(PhotosError, match="folder0: is not a pack; make one with: perceptual-edu"):
-        PhotoBank(folder)
+        RandomCrops(folder)
     with pytest.raises(PhotosError, match="nothing: no such pack; make one"):
-        PhotoBank(tmp_path / "nothing")
+        RandomCrops(tmp_path / "nothing")
 
 
 @pytest.mark.gpu
 def test_a_gpu_holds_the_photographs_and_gives_the_same_batches(whole):
-    here = PhotoBank(whole, size=48, device="cpu")
-    there = PhotoBank(whole, size=48, device="cuda")
+    here = RandomCrops(whole, size=48, device="cpu")
+    there = RandomCrops(whole, size=48, device="cuda")
     assert "on cuda" in repr(there)
     for one, other in zip(here.batches(5, 3), there.batches(5, 3), strict=True):
         assert other.is_contiguous(memory_format=torch.channels_last)
@@ -840,7 +840,7 @@ def test_coco_is_downloaded_and_packed(server, archive, tmp_path):
     server.data = archive
     records = list(coco_2014(tmp_path / "coco", short_side=64, url=server.url, size=None))
     assert [type(record).__name__ for record in records] == ["Downloaded"] + ["Packed"] * 5
-    assert PhotoBank(tmp_path / "coco" / "a.photos", device="cpu").names == [
+    assert RandomCrops(tmp_path / "coco" / "a.photos", device="cpu").names == [
         f"train2014/{number}.jpg" for number in range(5)
     ]
     (tmp_path / "coco" / "a.zip").unlink()  # no longer needed
@@ -860,7 +860,7 @@ def test_a_damaged_archive_is_never_packed_as_if_it_were_good(server, archive, t
     server.data = good
     records = list(coco_2014(tmp_path, **settings))
     assert records[1].done == 3  # the first two are packed already
-    assert len(PhotoBank(tmp_path / "a.photos", device="cpu")) == 5
+    assert len(RandomCrops(tmp_path / "a.photos", device="cpu")) == 5
 
 
 def test_what_is_no_archive_is_an_error(server, tmp_path):
@@ -896,7 +896,7 @@ def test_pack_says_what_it_packed_and_lists_what_it_skipped(folder, tmp_path):
 
 def test_info_says_what_is_in_a_pack(whole, folder):
     done = invoke("info", whole)
-    digest = PhotoBank(whole, device="cpu").digest
+    digest = RandomCrops(whole, device="cpu").digest
     assert f"150 photographs, shorter side at most 64, 2 MB, digest {digest}" in done.stdout
     assert "tiny.webp: only 63 x 300 pixels" in done.stdout
     assert isinstance(invoke("info", folder).exception, PhotosError)
@@ -945,7 +945,7 @@ def test_a_wrong_byte_in_a_pack_is_noticed(tmp_path):
     list(pack_photos(photos()[:2], pack, short_side=64))
 
     def read():
-        PhotoBank(pack, size=32, batch=2, device="cpu").batch(0)
+        RandomCrops(pack, size=32, batch=2, device="cpu").batch(0)
 
     read()
     for name in ("index.jsonl", "pixels.u8"):

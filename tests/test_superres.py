@@ -17,7 +17,7 @@ from PIL import Image
 
 from perceptual_edu import LossNetwork, load_image, photo, save_image
 from perceptual_edu.cli.upscale import upscaler
-from perceptual_edu.datasets import PhotoBank, PhotosError, crop_to_multiple, degrade
+from perceptual_edu.datasets import PhotosError, RandomCrops, crop_to_multiple, degrade
 from perceptual_edu.datasets import sr_benchmarks as benchmarks
 from perceptual_edu.datasets.degradation import _gaussian_blur
 from perceptual_edu.datasets.sr_benchmarks import differing, fingerprint, sr_benchmarks
@@ -379,7 +379,7 @@ RECIPE = SuperResolutionRecipe(factor=4, loss="pixel", size=32, batch=2, steps=6
 @pytest.fixture(scope="module")
 def bank():
     photographs = [photo(name) for name in ("hedgehog", "raccoon", "moss")]
-    return PhotoBank.from_folder(photographs, short_side=80, size=32, batch=2, device="cpu")
+    return RandomCrops.from_folder(photographs, short_side=80, size=32, batch=2, device="cpu")
 
 
 def test_the_learning_rate_rises_during_the_warm_up_and_falls_in_the_cooldown():

@@ -13,15 +13,15 @@ import pytest
 import torch
 
 from perceptual_edu import LossNetwork, checkpoint, load_image, photo, photos
-from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.datasets import RandomCrops
 from perceptual_edu.devices import autocast
 from perceptual_edu.networks import load_network, read_card, save_network
 from perceptual_edu.training import (
     OPTIMIZERS,
     Muon,
+    PerformanceOptions,
     StyleRecipe,
     SuperResolutionRecipe,
-    Switches,
     TrainingError,
     train,
 )
@@ -38,7 +38,7 @@ def phi():
 
 @pytest.fixture(scope="module")
 def bank():
-    return PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
+    return RandomCrops.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
 
 
 def variant(**changes):
@@ -94,8 +94,8 @@ def test_muon_leaves_no_parameter_out(bank, phi):
 
 def test_the_fast_switches_train_towards_the_same(bank):
     fast, plain = (
-        [float(s.terms.total) for s in train(RECIPE, bank, switches=switches)]
-        for switches in (Switches(), Switches.plain())
+        [float(s.terms.total) for s in train(RECIPE, bank, options=options)]
+        for options in (PerformanceOptions(), PerformanceOptions.plain())
     )
     assert fast == pytest.approx(plain, rel=0.15)  # Adam multiplies small differences
 
@@ -305,9 +305,9 @@ KILLED = """
 import os, signal, sys
 from test_training import RECIPE, train
 from perceptual_edu import photos
-from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.datasets import RandomCrops
 from perceptual_edu.devices import autocast
-bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
+bank = RandomCrops.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
 for step in train(RECIPE, bank, sys.argv[1], save_every=2):
     if step.step == 5:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -360,7 +360,7 @@ def test_another_recipe_does_not_overwrite(bank, phi, tmp_path):
     before = out.read_bytes()
     with pytest.raises(TrainingError, match=r"trained with style_weight 5.0, not 7.0"):
         train(variant(style_weight=7.0), bank, out, phi=phi)
-    others = PhotoBank.from_folder(photos()[5:8], short_side=40, size=32, batch=2, device="cpu")
+    others = RandomCrops.from_folder(photos()[5:8], short_side=40, size=32, batch=2, device="cpu")
     with pytest.raises(TrainingError, match="other photographs"):
         train(RECIPE, others, out, phi=phi)
     assert out.read_bytes() == before
@@ -445,12 +445,12 @@ def test_an_impossible_output_is_refused_before_training(name, bank, phi, tmp_pa
 
 SHARED = """
 import sys
-from test_training import RECIPE, Switches, train
+from test_training import RECIPE, PerformanceOptions, train
 from perceptual_edu import photos
-from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.datasets import RandomCrops
 from perceptual_edu.devices import autocast
-bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
-list(train(RECIPE, bank, sys.argv[1], switches=Switches.plain()))
+bank = RandomCrops.from_folder(photos()[:5], short_side=40, size=32, batch=2, device="cpu")
+list(train(RECIPE, bank, sys.argv[1], options=PerformanceOptions.plain()))
 next(train(RECIPE, bank))  # once more with the same processes
 """
 
@@ -464,7 +464,9 @@ def test_two_processes_train_the_same_as_one(bank, tmp_path):
     command += ["--master-port", "0", "--standalone", str(script), str(two)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    list(train(RECIPE, bank, one, switches=Switches.plain()))  # float32, to compare closely
+    list(
+        train(RECIPE, bank, one, options=PerformanceOptions.plain())
+    )  # float32, to compare closely
     curves = [torch.tensor(read_card(path)["curve"]) for path in (one, two)]
     torch.testing.assert_close(*curves, rtol=1e-2, atol=0.2)
     assert "2 processes" in read_card(two)["hardware"]
@@ -474,9 +476,12 @@ def test_two_processes_train_the_same_as_one(bank, tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_cuda_graph_trains_the_same():
     recipe = variant(steps=12)
-    bank = PhotoBank.from_folder(photos()[:5], short_side=40, size=32, batch=2)
+    bank = RandomCrops.from_folder(photos()[:5], short_side=40, size=32, batch=2)
     curves = [
-        [float(s.terms.total) for s in train(recipe, bank, switches=Switches(cuda_graph=graph))]
+        [
+            float(s.terms.total)
+            for s in train(recipe, bank, options=PerformanceOptions(cuda_graph=graph))
+        ]
         for graph in (False, True)
     ]
     assert curves[1] == pytest.approx(curves[0], rel=0.02)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from perceptual_edu import photos
-from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.datasets import RandomCrops
 from perceptual_edu.notebook import gatys_sliders, picture_sliders, training_live, wipe_slider
 from perceptual_edu.training import StyleRecipe
 
@@ -114,7 +114,7 @@ def test_stop_ends_a_live_run(photograph, painting, phi):
 
 def live_training(steps, photograph, phi, **recorded):
     recipe = StyleRecipe("starry_night", style_size=48, width=2, size=16, batch=2, steps=steps)
-    bank = PhotoBank.from_folder(photos()[:3], short_side=64, size=16, batch=2)
+    bank = RandomCrops.from_folder(photos()[:3], short_side=64, size=16, batch=2)
     return training_live(recipe, bank, photograph, every=2, phi=phi, **recorded)
 
 

@@ -97,7 +97,7 @@ def train_style_command(
     from ..images import load_image
     from ..inference.stylization import stylize
     from ..training.loop import train
-    from ..training.performance import Switches
+    from ..training.performance import PerformanceOptions
     from ..training.recipes import StyleRecipe
     from ..training.state import check_out
 
@@ -122,7 +122,9 @@ def train_style_command(
     start = dict(start_from=start_from and str(start_from), base=base and str(base))
     recipe = _resolved(StyleRecipe.quick(style, **given, **start, seed=seed), given)
     watched = load_image(file_or_bundled(preview, photo), long_side=256)
-    run = train(recipe, photos, out, save_every=save_every, switches=Switches(compiled=compiled))
+    run = train(
+        recipe, photos, out, save_every=save_every, options=PerformanceOptions(compiled=compiled)
+    )
     _follow(run, recipe, out, save_every, [watched], lambda n: stylize(n, watched).cpu())
 
 
@@ -165,7 +167,7 @@ def train_sr_command(
     from ..images import bicubic, load_image
     from ..inference.upscaling import upscale
     from ..training.loop import train
-    from ..training.performance import Switches
+    from ..training.performance import PerformanceOptions
     from ..training.recipes import SuperResolutionRecipe
     from ..training.state import check_out
 
@@ -187,7 +189,9 @@ def train_sr_command(
     recipe = _resolved(recipe, given)
     truth = load_image(file_or_bundled(preview, photo), square=256)
     low = degrade(truth, factor, blur=blur)
-    run = train(recipe, photos, out, save_every=save_every, switches=Switches(compiled=compiled))
+    run = train(
+        recipe, photos, out, save_every=save_every, options=PerformanceOptions(compiled=compiled)
+    )
     seen = [bicubic(low, 256, 256)]
     _follow(run, recipe, out, save_every, seen, lambda n: upscale(n, low).float(), end=[truth])
 

@@ -15,7 +15,7 @@ from ..lazy import on_demand
 
 if TYPE_CHECKING:  # imported when first used
     from .coco import coco_2014
-    from .crops import PhotoBank
+    from .crops import RandomCrops
     from .degradation import PAPER_BLUR, crop_to_multiple, degrade
     from .index import PhotosError, is_pack
     from .packing import pack_archive, pack_photos
@@ -24,8 +24,8 @@ __getattr__, __dir__ = on_demand(__name__, __file__)
 
 __all__ = [
     "PAPER_BLUR",
-    "PhotoBank",
     "PhotosError",
+    "RandomCrops",
     "coco_2014",
     "crop_to_multiple",
     "degrade",

@@ -29,14 +29,14 @@ from .index import (
 from .packing import Source, find_photos
 
 
-class PhotoBank:
+class RandomCrops:
     """Random crops of packed photographs, the same ones for the same seed and step.
 
     The photographs go by in an endless sequence of seeded permutations; step ``s`` takes the
     items ``s * batch`` to ``(s + 1) * batch`` of it. Each crop has native pixels (only a
     photograph smaller than the crop is enlarged, just enough) and is mirrored half of the time.
 
-    >>> bank = PhotoBank("train.photos", size=256, batch=4)
+    >>> bank = RandomCrops("train.photos", size=256, batch=4)
     >>> bank.batch(0).shape
     torch.Size([4, 3, 256, 256])
 
@@ -97,7 +97,7 @@ class PhotoBank:
         batch: int = 4,
         seed: int = 0,
         device: torch.device | str | None = None,
-    ) -> PhotoBank:
+    ) -> RandomCrops:
         """Decode a small folder (or several, or files) into memory, as if from a pack of it."""
         folders = [folders] if isinstance(folders, str | Path) else list(folders)
         items = find_photos(folders[0] if len(folders) == 1 else folders)
@@ -154,8 +154,8 @@ class PhotoBank:
 
     def __repr__(self) -> str:
         return (
-            f"PhotoBank({self.name}: {len(self):,} photographs, {len(self._pixels) / 1e6:,.0f} MB "
-            f"on {self._pixels.device}; crops of {self.size} x {self.size}, batch "
+            f"RandomCrops({self.name}: {len(self):,} photographs, {len(self._pixels) / 1e6:,.0f} "
+            f"MB on {self._pixels.device}; crops of {self.size} x {self.size}, batch "
             f"{self.batch_size}, seed {self.seed}; digest {self.digest})"
         )
 

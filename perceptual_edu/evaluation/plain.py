@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..assets import style
-from ..datasets.crops import PhotoBank
+from ..datasets.crops import RandomCrops
 from ..datasets.degradation import degrade
 from ..devices import device
 from ..images import load_image
@@ -83,7 +83,7 @@ def plainly(network: nn.Module) -> nn.Module:
     return network
 
 
-def plain_training(recipe: StyleRecipe, bank: PhotoBank) -> Iterator[float]:
+def plain_training(recipe: StyleRecipe, bank: RandomCrops) -> Iterator[float]:
     torch.manual_seed(recipe.seed)
     network = plainly(StyleNet(width=recipe.width).to(device()))
     painting = load_image(style(recipe.style), long_side=recipe.style_size).to(device())
@@ -102,7 +102,7 @@ def plain_training(recipe: StyleRecipe, bank: PhotoBank) -> Iterator[float]:
         yield float(total.detach())
 
 
-def plain_sr_training(recipe: SuperResolutionRecipe, bank: PhotoBank) -> Iterator[float]:
+def plain_sr_training(recipe: SuperResolutionRecipe, bank: RandomCrops) -> Iterator[float]:
     network = plainly(recipe.network().to(device()))
     features = plain_features(device(), convs=4)
     adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)

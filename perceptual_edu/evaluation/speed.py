@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..assets import photo, photos, style
-from ..datasets.crops import PhotoBank
+from ..datasets.crops import RandomCrops
 from ..devices import device
 from ..images import load_image
 from ..inference.stylization import stylize
@@ -27,7 +27,7 @@ from ..networks.super_resolution import SuperResolutionNet
 from ..optimize import gatys, noise_like
 from ..scale import scale
 from ..training.loop import train
-from ..training.performance import Switches
+from ..training.performance import PerformanceOptions
 from ..training.recipes import StyleRecipe, SuperResolutionRecipe
 from .plain import plain_objective, plain_sr_training, plain_training, plainly
 from .timing import in_turns, speed_report, value_and_gradient
@@ -97,17 +97,17 @@ def bench_train(
         the last way waited for photographs.
     """
     recipe = StyleRecipe("starry_night", width=width, size=size, batch=batch)
-    bank = PhotoBank.from_folder(photos(), size=size, batch=batch, device=device())
-    off = Switches.plain()
+    bank = RandomCrops.from_folder(photos(), size=size, batch=batch, device=device())
+    off = PerformanceOptions.plain()
     ways = {
         "ours in float32": off,
         "+ channels_last": replace(off, channels_last=True),
         "+ bfloat16": replace(off, channels_last=True, bfloat16=True, tf32=True),
-        "+ fused Adam": Switches(),
-        **({"+ torch.compile": Switches(compiled=True)} if compiled else {}),
+        "+ fused Adam": PerformanceOptions(),
+        **({"+ torch.compile": PerformanceOptions(compiled=True)} if compiled else {}),
     }
     steppers = {"plain": plain_training(recipe, bank)}
-    steppers |= {name: train(recipe, bank, switches=how) for name, how in ways.items()}
+    steppers |= {name: train(recipe, bank, options=how) for name, how in ways.items()}
     last, waited = list(steppers)[-1], []
     for spent, steps in in_turns(nexts(steppers), repeats):
         waited.append(steps[last].waited / spent[last][-1])
@@ -197,7 +197,7 @@ def bench_train_sr(size: int = 96, batch: int = 16, repeats: int = 5) -> Iterato
     dict
         Once for l_pixel and once for l_feat, as :func:`bench_gatys`.
     """
-    bank = PhotoBank.from_folder(photos(), size=size, batch=batch, device=device())
+    bank = RandomCrops.from_folder(photos(), size=size, batch=batch, device=device())
     for loss in ("pixel", "feature"):
         recipe = SuperResolutionRecipe(loss=loss, size=size, batch=batch, blur=0)
         steppers = {"plain": plain_sr_training(recipe, bank), "ours": train(recipe, bank)}

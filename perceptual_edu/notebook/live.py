@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..datasets.crops import PhotoBank
+from ..datasets.crops import RandomCrops
 from ..loss_network import LossNetwork
 from ..optimize import gatys
 from ..training.loop import TrainingStep, train
@@ -145,7 +145,7 @@ class _Live:
 
 def training_live(
     recipe: StyleRecipe,
-    photographs: str | Path | PhotoBank,
+    photographs: str | Path | RandomCrops,
     preview: Tensor,
     *,
     terms: Sequence[Mapping[str, float]] = (),

@@ -16,7 +16,7 @@ from ..lazy import on_demand
 if TYPE_CHECKING:  # imported when first used
     from .loop import TrainingStep, train
     from .muon import Muon
-    from .performance import Switches
+    from .performance import PerformanceOptions
     from .recipes import (
         ARCHITECTURES,
         LOSSES,
@@ -34,10 +34,10 @@ __all__ = [
     "LOSSES",
     "OPTIMIZERS",
     "Muon",
+    "PerformanceOptions",
     "Recipe",
     "StyleRecipe",
     "SuperResolutionRecipe",
-    "Switches",
     "TrainingError",
     "TrainingStep",
     "train",

@@ -20,13 +20,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ..datasets.crops import PhotoBank
+from ..datasets.crops import RandomCrops
 from ..datasets.index import is_pack
 from ..devices import autocast, device, fast_dtype
 from ..loss_network import LossNetwork
 from ..losses import TERMS, LossTerms
 from .optimizers import make_optimizers, schedule
-from .performance import CudaGraph, Switches
+from .performance import CudaGraph, PerformanceOptions
 from .recipes import Recipe
 from .starts import TrainingError
 from .state import TrainingState, only_training_of
@@ -61,11 +61,11 @@ class TrainingStep:
 
 def train(
     recipe: Recipe,
-    photographs: str | Path | PhotoBank,
+    photographs: str | Path | RandomCrops,
     out: str | Path | None = None,
     *,
     save_every: int = 500,
-    switches: Switches | None = None,
+    options: PerformanceOptions | None = None,
     phi: LossNetwork | None = None,
 ) -> Iterator[TrainingStep]:
     """Train a network, one step at a time.
@@ -83,13 +83,13 @@ def train(
         What to train.
     photographs
         A packed file, a folder of photographs, or a
-        :class:`~perceptual_edu.datasets.crops.PhotoBank` of the recipe's size and batch.
+        :class:`~perceptual_edu.datasets.crops.RandomCrops` of the recipe's size and batch.
     out
         The network's file, ``.safetensors``. The training state lies beside it, ``.training.pt``,
         while training is under way.
     save_every
         Steps between two saves; with CUDA they are also at least 20 seconds apart.
-    switches
+    options
         What makes it fast; by default what helps on this device.
     phi
         The loss network, if there is one already; it is left as it is.
@@ -115,7 +115,7 @@ def train(
             name, reason = next(iter(bank.skipped.items()))
             count, total = len(bank.skipped), len(bank.skipped) + len(bank)
             _logger.warning("%d of %d files are left out, as %s: %s", count, total, name, reason)
-        trainer = Trainer(recipe, switches or Switches(), phi, rank, world)
+        trainer = Trainer(recipe, options or PerformanceOptions(), phi, rank, world)
         state = TrainingState(recipe, bank, out)
         state.load(trainer.network, trainer.optimizers)
         return _steps(trainer, state, save_every, held.pop_all())
@@ -127,34 +127,34 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        switches: Switches,
+        options: PerformanceOptions,
         phi: LossNetwork | None = None,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         where, self.rank, self.world = device(), rank, world
-        half = switches.bfloat16 and fast_dtype() == torch.bfloat16
+        half = options.bfloat16 and fast_dtype() == torch.bfloat16
         self.device, self.dtype = where, torch.bfloat16 if half else torch.float32
         phi = phi or LossNetwork(dtype=self.dtype).to(where)
-        if switches.compiled or phi.device.type != where.type:
+        if options.compiled or phi.device.type != where.type:
             phi = copy.deepcopy(phi).to(where)  # the caller's stays as it is, where it is
         self.objective = recipe.objective(phi)
         self.network = recipe.network().to(where).train()
-        if switches.channels_last:
+        if options.channels_last:
             self.network.to(memory_format=torch.channels_last)
-        graph = switches.cuda_graph and where.type == "cuda"
+        graph = options.cuda_graph and where.type == "cuda"
         if graph and world > 1:
             raise TrainingError(f"a CUDA graph is for one process, not {world}: leave one of them")
         self.optimizers = make_optimizers(
-            self.network, recipe, fused=switches.fused_adam, captured=graph
+            self.network, recipe, fused=options.fused_adam, captured=graph
         )
         model = self.network
         if world > 1:
             model = nn.parallel.DistributedDataParallel(model)
-        self.model = torch.compile(model, dynamic=False) if switches.compiled else model
-        if switches.compiled:
+        self.model = torch.compile(model, dynamic=False) if options.compiled else model
+        if options.compiled:
             phi.compile(dynamic=False)  # after the style picture, which has another size
-        if where.type == "cuda" and switches.tf32:
+        if where.type == "cuda" and options.tf32:
             torch.set_float32_matmul_precision("high")
         if graph:
             self.step = CudaGraph(self.step)
@@ -249,9 +249,9 @@ def _processes() -> tuple[int, int]:
     return int(os.environ.get("RANK", 0)), world
 
 
-def _bank(photographs: str | Path | PhotoBank, recipe: Recipe) -> PhotoBank:
-    if isinstance(photographs, PhotoBank):
+def _bank(photographs: str | Path | RandomCrops, recipe: Recipe) -> RandomCrops:
+    if isinstance(photographs, RandomCrops):
         return photographs
     how = {"size": recipe.size, "batch": recipe.batch, "seed": recipe.seed, "device": device()}
     path = Path(photographs)
-    return (PhotoBank if is_pack(path) else PhotoBank.from_folder)(path, **how)
+    return (RandomCrops if is_pack(path) else RandomCrops.from_folder)(path, **how)

@@ -13,7 +13,7 @@ from ..losses import TERMS, LossTerms
 
 
 @dataclass(frozen=True)
-class Switches:
+class PerformanceOptions:
     """What makes training faster without changing what is trained. Chapter 6 measures each."""
 
     bfloat16: bool = True
@@ -32,7 +32,7 @@ class Switches:
     """Let a GPU round float32 factors to 10 bits of mantissa in products."""
 
     @classmethod
-    def plain(cls) -> Switches:
+    def plain(cls) -> PerformanceOptions:
         """All off: PyTorch as it comes."""
         return cls(*[False] * len(dataclasses.fields(cls)))
 

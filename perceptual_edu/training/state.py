@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..datasets.crops import PhotoBank
+from ..datasets.crops import RandomCrops
 from ..devices import hardware
 from ..files import written_atomically
 from ..losses import TERMS
@@ -53,7 +53,7 @@ class TrainingState:
         Step and mean loss terms since the row before, about a hundred rows.
     """
 
-    def __init__(self, recipe: Recipe, photographs: PhotoBank, out: Path | None) -> None:
+    def __init__(self, recipe: Recipe, photographs: RandomCrops, out: Path | None) -> None:
         self.recipe, self.photographs, self.out = recipe, photographs, out
         self.step, self.seconds = 0, 0.0
         self.curve: list[list[float]] = []
