@@ -31,7 +31,8 @@ def python(code, *arguments, **options):
     [
         ["--help"],
         ["styles"],
-        *([name, "--help"] for name in ("stylize", "upscale", "export", "score", "gatys")),
+        *([name, "--help"] for name in ("stylize", "video", "upscale", "export")),
+        *([name, "--help"] for name in ("webcam", "score", "gatys")),
         *([*name.split(), "--help"] for name in ("bench", "train style", "train sr", "photos")),
     ],
     ids=" ".join,

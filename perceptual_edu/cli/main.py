@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from .. import assets
 from ..errors import MendableError
-from . import bench, photos, stylize, train, upscale
+from . import bench, photos, stylize, train, upscale, video, webcam
 
 if TYPE_CHECKING:
     from ..lbfgs import Step
@@ -31,6 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("stylize")(stylize.stylize_command)
+app.command("video")(video.video_command)
+app.command("webcam")(webcam.webcam_command)
 app.command("styles")(stylize.styles_command)
 app.command("export")(stylize.export_command)
 app.command("upscale")(upscale.upscale_command)

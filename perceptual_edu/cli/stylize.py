@@ -53,7 +53,7 @@ def stylize_command(
     if not 0 <= strength <= 1:
         raise ValueError(f"--strength is {strength:g}; wanted is a number from 0 to 1")
     sources, results = sources_and_results(pictures, out)
-    _refuse_pictures(style, network)
+    refuse_pictures(style, network)
     painter = load_style(style, network).to(device())
 
     def paint(source: Path, result: Path) -> str:
@@ -95,7 +95,7 @@ def export_command(
     """
     from ..inference.onnx_export import export_onnx
 
-    _refuse_pictures(style, network)
+    refuse_pictures(style, network)
     file, mixture = find_style(style, network)
     whole = load_style_network(file)
     export_onnx(whole.only(mixture) if mixture else whole, out)
@@ -105,7 +105,8 @@ def export_command(
 # ---------------------------------------------------------------- networks
 
 
-def _refuse_pictures(*names: str | None) -> None:
+def refuse_pictures(*names: str | None) -> None:
+    """Raise :class:`NetworkError` if a picture is given where a trained network is wanted."""
     for name in filter(None, names):
         if is_picture_name(Path(name)):
             raise NetworkError(

@@ -1,0 +1,76 @@
+"""Less flicker where a film stands still: a recursive blend.
+
+A network paints each frame for itself. Noise that nobody sees in the film moves its strokes, and
+so what stands still flickers. Where the film does not change, the frame before is as good a
+painting as this one; the mixture of both is calmer.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+STEADY = 0.8
+"""The part of what stood still that is taken from before: flicker falls to about a third, and what
+changes slowly is four frames late."""
+
+STILL, MOVING = 5.0, 10.0
+"""Grey levels of change: below the first a place stands still, above the second it moves. Noise and
+compression change the pixels of a film by 1 to 4 levels, movement by far more."""
+
+WINDOW = 9
+"""Pixels a side of the square over which the change is averaged."""
+
+
+class Steadiness:
+    """What has been seen of a film, and what was painted of it.
+
+    For the painting :math:`y_t` of a frame :math:`x_t`, and a part :math:`w` that is ``steady``
+    where the film stands still, 0 where it moves, and between them in between:
+
+    .. math:: o_t = y_t + w\\,(o_{t-1} - y_t), \\qquad r_t = x_t + w\\,(r_{t-1} - x_t)
+
+    :math:`w` depends on :math:`|x_t - r_{t-1}|`: on the film as it was when what is remembered was
+    painted. So what moves slowly leaves no trace, for the difference adds up until it counts.
+
+    Parameters
+    ----------
+    steady
+        From 0, none, to below 1.
+
+    Raises
+    ------
+    ValueError
+        If it is another number.
+    """
+
+    def __init__(self, steady: float = STEADY) -> None:
+        if not 0 <= steady < 1:
+            raise ValueError(f"steady is {steady:g}; wanted is a number from 0 to below 1")
+        self.steady = steady
+        self.memory: tuple[Tensor, Tensor] | None = None  # r and o
+
+    def remember(self, frame: Tensor, painted: Tensor) -> None:
+        """Go on from a frame and its painting."""
+        self.memory = frame, painted
+
+    @torch.inference_mode()
+    def blend(self, frame: Tensor, painted: Tensor) -> Tensor:
+        """The painting of a frame, calmed; both Tensors of shape (1, 3, H, W) in [0, 255].
+
+        A frame of another size than the last one begins anew.
+        """
+        if self.memory is not None and self.memory[0].shape == frame.shape and self.steady:
+            seen, before = self.memory
+            weight = self.steady * stillness(frame, seen)
+            frame, painted = torch.lerp(frame, seen, weight), torch.lerp(painted, before, weight)
+        self.remember(frame, painted)
+        return painted
+
+
+def stillness(frame: Tensor, before: Tensor) -> Tensor:
+    """Where two frames (1, 3, H, W) show the same: (1, 1, H, W), 1 for still, 0 for moving."""
+    change = (frame - before).abs().mean(1, keepdim=True)
+    around = F.avg_pool2d(change, WINDOW, 1, WINDOW // 2, count_include_pad=False)
+    return ((MOVING - around) / (MOVING - STILL)).clamp(0, 1)
