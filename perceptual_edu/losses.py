@@ -48,12 +48,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     float32 at least: float16 overflows in sums of tens of thousands of products, and bfloat16
     rounds them to two or three digits (chapter 3).
 
-    Parameters
-    ----------
-    features
-        (B, C_j, H_j, W_j).
-
-    Returns (B, C_j, C_j), symmetric, positive semi-definite.
+    Features are (B, C_j, H_j, W_j), the result (B, C_j, C_j), symmetric, positive semi-definite.
     """
     channels, height, width = features.shape[1:]
     psi_t = features.permute(0, 2, 3, 1).flatten(1, 2)  # psi^T; no copy if channels_last

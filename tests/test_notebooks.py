@@ -116,6 +116,14 @@ def test_the_table_of_contents_lists_every_notebook():
     assert {f"notebooks/{path.stem}" for path in PATHS} <= files
 
 
+def test_the_readme_lists_the_chapters_by_number_and_title():
+    rows = re.findall(r"^\| (\d) \| \[(.+)\]\((.+)\) \|", (ROOT / "README.md").read_text(), re.M)
+    titles = [re.search(r"^# (.+)", text_of(execute.read(path)), re.M)[1] for path in PATHS]
+    names = [f"notebooks/{path.name}" for path in PATHS]
+    numbers = [str(n) for n in range(1, len(PATHS) + 1)]
+    assert rows == list(zip(numbers, titles, names, strict=True))
+
+
 # ---------------------------------------------------------------- the tool that executes them
 
 

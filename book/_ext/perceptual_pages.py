@@ -1,0 +1,88 @@
+"""What the pages say of themselves: how long a chapter takes, and which column a cell is of.
+
+- Below a chapter's title stands how long it takes to read and to run. Both are computed: from the
+  words and lines on the page, and from what book/tools/execute.py recorded in the notebook.
+- On a phone, a table of words is set as cards, a row each (book.css). For that, each of its cells
+  carries the name of its column.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+WORDS, LINES = 100, 20  # of technical prose, and of code, that one reads in a minute
+
+
+def is_folded(node: nodes.Node) -> bool:
+    """Whether a reader has to open it first: a solution, or code behind "show"."""
+    classes = node.get("classes", []) if isinstance(node, nodes.Element) else []
+    return {"dropdown", "tag_hide-input", "cell_output"} & set(classes) != set()
+
+
+def minutes_to_read(node: nodes.Node) -> float:
+    """Minutes for all that is on the page, formulas and pictures not counted."""
+    if is_folded(node) and "cell" not in node["classes"]:
+        return 0.0
+    if isinstance(node, nodes.literal_block):
+        lines = [line for line in node.astext().splitlines() if line.strip()]
+        return len(lines) / LINES
+    if isinstance(node, nodes.math | nodes.math_block | nodes.comment | nodes.raw):
+        return 0.0
+    if isinstance(node, nodes.Text):
+        return len(re.findall(r"\w[\w'’-]*", node)) / WORDS
+    hidden = "cell_input" if is_folded(node) else None
+    return sum(
+        minutes_to_read(child)
+        for child in node.children
+        if not (isinstance(child, nodes.Element) and hidden in child.get("classes", []))
+    )
+
+
+def rounded(minutes: float) -> str:
+    step = 1 if minutes < 10 else 5
+    count = max(1, step * round(minutes / step))
+    return f"{count} minute{'s' if count > 1 else ''}"
+
+
+def add_times(app: Sphinx, doctree: nodes.document) -> None:
+    """Put the times below a chapter's title; other pages have none."""
+    source = Path(app.env.doc2path(app.env.docname))
+    if source.suffix != ".ipynb":
+        return
+    run = json.loads(source.read_text())["metadata"].get("perceptual_edu", {})
+    text = f"About {rounded(minutes_to_read(doctree))} to read"
+    if run:
+        text += f", {rounded(run['seconds'] / 60)} to run at {run['scale']} scale"
+    title = next(doctree.findall(nodes.title))
+    line = nodes.paragraph("", text, classes=["times"])
+    title.parent.insert(title.parent.index(title) + 1, line)
+
+
+TABLE = re.compile(r"<table[ >].*?</table>", re.DOTALL)
+CARDS = 4  # columns from which on a table of words does not fit a phone
+
+
+def with_labels(match: re.Match) -> str:
+    """A table whose cells know their columns, if it is one of words and wide."""
+    table = match[0]
+    text = [re.sub(r"<[^>]+>", "", th).strip() for th in re.findall(r"<th[^>]*>(.*?)</th>", table)]
+    cells = [re.sub(r"<[^>]+>", "", td) for td in re.findall(r"<td.*?</td>", table, re.DOTALL)]
+    if len(text) < CARDS or max(map(len, cells), default=0) < 40 or "colspan" in table:
+        return table
+    count = iter(range(len(cells)))
+    table = re.sub("<td", lambda _: f'<td data-label="{text[next(count) % len(text)]}"', table)
+    return table.replace('<table class="', '<table class="cards ', 1)
+
+
+def label_cells(app, pagename, templatename, context, doctree) -> None:
+    if "body" in context:
+        context["body"] = TABLE.sub(with_labels, context["body"])
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("doctree-read", add_times)
+    app.connect("html-page-context", label_cells)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
