@@ -4,11 +4,12 @@
     python experiments/train_all.py --work FOLDER --status
     python experiments/train_all.py --photos PACK --paintings FOLDER --work FOLDER --take NAME
 
-A training has stages, each of which goes on from the network of the one before. In all of them
-the learning rate is constant, so that a training may end when it must: `--take` trains a short
+A training of styles has stages, each of which goes on from the network of the one before. In all of
+them the learning rate is constant, so that a training may end when it must: `--take` trains a short
 last stage, whose rate falls to zero, from the newest network there is, into NAME.taken.safetensors.
-The state is on disk after every 250 steps; the same command goes on from there. `--status` says
-what is done, under way and left, and draws a sheet of pictures for each network.
+Super-resolution is trained alike for every network and both losses, so that they compare. The state
+is on disk after every 250 steps; the same command goes on from there. `--status` says what is done,
+under way and left, and draws a sheet of pictures for each style network.
 
 PACK is what `perceptual-edu photos pack` made of a folder of photographs. The paintings are in the
 public domain, but only one comes with this repository; each one's file is FOLDER/NAME.jpg.
@@ -27,10 +28,11 @@ from shared import follow
 
 from perceptual_edu import assets
 from perceptual_edu.assets import photo
+from perceptual_edu.datasets import PAPER_BLUR
 from perceptual_edu.images import load_image, save_image
 from perceptual_edu.inference import stylize
 from perceptual_edu.networks import StyleNet, load_network, read_card
-from perceptual_edu.training import StyleRecipe
+from perceptual_edu.training import StyleRecipe, SuperResolutionRecipe
 
 STYLES = (
     "starry_night",
@@ -66,17 +68,54 @@ class Training:
     stages
         Recipes, one after another.
     last
-        The recipe of the stage that `--take` adds.
+        The recipe of the stage that `--take` adds, if it can end at any moment.
+    after
+        The training whose network the first stage starts from.
     """
 
     purpose: str
     hours: float
-    stages: tuple[StyleRecipe, ...]
-    last: StyleRecipe
+    stages: tuple[StyleRecipe | SuperResolutionRecipe, ...]
+    last: StyleRecipe | None = None
+    after: str | None = None
 
 
 def queue(paintings: Path | None) -> dict[str, Training]:
     """All trainings, the most important first."""
+    return styles(paintings) | super_resolution()
+
+
+def super_resolution() -> dict[str, Training]:
+    """Each network with each loss, from random weights, for equal steps on equal patches.
+
+    The paper's network has the paper's blur, ours the benchmarks' degradation without it.
+    """
+    alike = SuperResolutionRecipe(size=96, batch=8, steps=8_000, cooldown=0.5)
+    networks = {"paper": ("_paper", PAPER_BLUR), "recommended": ("", 0.0)}
+    trainings = {
+        f"x{factor}{suffix}_{loss}": Training(
+            purpose=f"x{factor}, {architecture} network, {loss} loss",
+            hours=1,
+            stages=(
+                replace(alike, factor=factor, architecture=architecture, blur=blur, loss=loss),
+            ),
+        )
+        for architecture, (suffix, blur) in networks.items()
+        for factor in (4, 8)
+        for loss in ("pixel", "feature")
+    }
+    srcnn = replace(alike, architecture="srcnn", loss="pixel", blur=0.0)
+    best = replace(alike, blur=0.0, steps=12_000, cooldown=0.8, learning_rate=5e-4)
+    return trainings | {
+        "x4_srcnn": Training("x4, SRCNN, pixel loss", 1, (srcnn,)),
+        "x4_feature_best": Training(
+            "the best x4 feature loss that we can make", 2, (best,), after="x4_pixel"
+        ),
+    }
+
+
+def styles(paintings: Path | None) -> dict[str, Training]:
+    """Sixteen styles in one network; then two styles alone, at the paper's width."""
 
     def picture(name: str) -> str:
         path = (paintings or Path()) / f"{name}.jpg"
@@ -132,7 +171,9 @@ def newest(work: Path, name: str, training: Training) -> Path | None:
 def run_all(trainings: dict[str, Training], photos: Path, work: Path) -> None:
     """Train what is not trained yet, in the queue's order."""
     for name, training in trainings.items():
-        before = None
+        before = training.after and stage_file(work, training.after, 1)
+        if before and not before.exists():
+            raise SystemExit(f"{name}: wants {before}; train {training.after} first")
         for stage, recipe in enumerate(training.stages, 1):
             out = stage_file(work, name, stage)
             if before:
@@ -144,8 +185,9 @@ def run_all(trainings: dict[str, Training], photos: Path, work: Path) -> None:
 def take(name: str, training: Training, photos: Path, work: Path) -> None:
     """Train the last stage from the newest network there is."""
     start = newest(work, name, training)
-    if start is None:
-        raise SystemExit(f"{name}: nothing is trained yet")
+    if start is None or training.last is None:
+        why = "it ends by itself" if start else "nothing is trained yet"
+        raise SystemExit(f"{name}: cannot be taken out, {why}")
     size, batch = read_card(start)["recipe"]["size"], read_card(start)["recipe"]["batch"]
     recipe = replace(training.last, start_from=str(start), size=size, batch=batch)
     follow(recipe, photos, work / f"{name}.taken.safetensors", save_every=250)
@@ -163,7 +205,7 @@ def status(trainings: dict[str, Training], work: Path) -> Iterator[str]:
                 f"{recipe.size} px, {done['seconds'] / 3600:.1f} h"
             )
         path = newest(work, name, training)
-        if path:
+        if path and training.last:
             sheet = work / f"{name}.sheet.jpg"
             save_image(draw_sheet(load_network(path)), sheet, quality=90)
             yield f"  pictures: {sheet}"
