@@ -25,7 +25,7 @@ from perceptual_edu.training import (
     TrainingError,
     train,
 )
-from perceptual_edu.training.optimizers import restore, schedule
+from perceptual_edu.training.optimizers import STYLE_RATE, make_optimizers, restore, schedule
 
 TESTS = Path(__file__).parent
 RECIPE = StyleRecipe(style="starry_night", style_size=64, width=4, size=32, batch=2, steps=6)
@@ -188,6 +188,19 @@ def test_a_start_decides_the_architecture_and_the_card_says_so(bank, phi, tmp_pa
     assert (written["width"], written["norm"]) == (16, "instance")
     assert load_network(out).styles == ("mosaic",)
     assert list(train(recipe, bank, out, phi=phi)) == []
+
+
+def test_scales_and_shifts_learn_faster_where_styles_differ_in_nothing_else():
+    def rates(recipe):
+        network = recipe.network()
+        adam, *_ = make_optimizers(network, recipe)
+        scale = network.layers[0].norm.weight
+        rate_of = {id(p): group["lr"] for group in adam.param_groups for p in group["params"]}
+        return rate_of[id(scale)] / recipe.learning_rate
+
+    assert rates(variant(optimizer="muon")) == 1
+    assert rates(variant(style=("mosaic", "pointillism"), optimizer="muon")) == STYLE_RATE
+    assert rates(variant(base=str(checkpoint("mosaic")))) == STYLE_RATE
 
 
 def test_a_network_of_one_style_may_start_many_that_begin_as_it(photograph, tmp_path):

@@ -9,8 +9,13 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from ..networks.blocks import InstanceNorm
 from .muon import Muon
 from .recipes import Recipe
+
+STYLE_RATE = 10.0
+"""How many times faster the scales and shifts of many styles learn, or of a new one: few batches
+show a style, and how far its numbers have to go does not depend on that."""
 
 
 def make_optimizers(
@@ -19,7 +24,7 @@ def make_optimizers(
     """Adam, and Muon for the filters if the recipe says so.
 
     Not for the last layer's filters, whose three rows are the colours. Parameters that are frozen
-    stay out.
+    stay out. Scales and shifts have :data:`STYLE_RATE` if styles differ in nothing else.
 
     Parameters
     ----------
@@ -33,17 +38,22 @@ def make_optimizers(
         For a CUDA graph, which replays addresses: the rates are tensors, filled in place.
     """
     muon = recipe.optimizer == "muon"
-    filters, others = [], []
+    filters, styles, others = [], [], []
+    norms = {p for m in network.modules() if isinstance(m, InstanceNorm) for p in m.parameters()}
+    only = not any(p.requires_grad for p in network.parameters() if p not in norms)
     for p in filter(lambda p: p.requires_grad, network.parameters()):
-        (filters if muon and p.ndim == 4 and len(p) > 3 else others).append(p)
+        if p in norms and (only or len(p) > 1):
+            styles.append(p)
+        else:
+            (filters if muon and p.ndim == 4 and len(p) > 3 else others).append(p)
 
-    def rate() -> float | torch.Tensor:  # a new tensor each time: each scheduler fills its own
+    def rate(factor: float = 1.0) -> float | torch.Tensor:  # a new tensor each time: each
+        value = factor * recipe.learning_rate  # scheduler fills its own
         device = next(network.parameters()).device
-        return (
-            torch.tensor(recipe.learning_rate, device=device) if captured else recipe.learning_rate
-        )
+        return torch.tensor(value, device=device) if captured else value
 
-    adam = Adam(others, lr=rate(), fused=fused or None, capturable=captured)
+    groups = [{"params": others, "lr": rate()}, {"params": styles, "lr": rate(STYLE_RATE)}]
+    adam = Adam([g for g in groups if g["params"]], fused=fused or None, capturable=captured)
     return [adam, Muon(filters, lr=rate())] if filters else [adam]
 
 
