@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .losses import LossTerms
 
-Objective = Callable[[Tensor], LossTerms]
+Objective = Callable[[Tensor], LossTerms | Tensor]
 
 
 PIXEL_RANGE = (0.0, 255.0)
@@ -60,8 +60,9 @@ class Evaluator:
         self.count += 1
         x = x.detach().requires_grad_()
         terms = self.objective(x)
-        (gradient,) = torch.autograd.grad(terms.total, x)
-        return terms.floats(), gradient
+        total = terms if isinstance(terms, Tensor) else terms.total
+        (gradient,) = torch.autograd.grad(total, x)
+        return {"total": total.item()} if total is terms else terms.floats(), gradient
 
 
 _MEMORY = 20  # pairs (s, y) kept

@@ -32,7 +32,8 @@ def optimize_image(
     Parameters
     ----------
     objective
-        From an image (1, 3, H, W) to its :class:`~perceptual_edu.losses.LossTerms`.
+        From an image (1, 3, H, W) to its :class:`~perceptual_edu.losses.LossTerms`, or to one
+        number, a scalar tensor: then that is the total, and the only term.
     start
         Where to begin, (1, 3, H, W).
     steps

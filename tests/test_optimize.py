@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from perceptual_edu import (
-    LossTerms,
     PerceptualLoss,
     gatys,
     invert_features,
@@ -14,16 +13,11 @@ from perceptual_edu.lbfgs import scipy_lbfgsb
 from perceptual_edu.losses import STYLE_LAYERS
 
 
-def terms(total):
-    zero = torch.zeros(())
-    return LossTerms(zero, zero, zero, zero, total)
-
-
 def ill_conditioned_quadratic(x):
     """Its minimum lies outside [0, 255] for two thirds of the pixels."""
     target = torch.linspace(-255, 510, x.numel()).view_as(x).to(x)
     stiffness = torch.logspace(0, 3, x.numel()).roll(7).view_as(x).to(x)
-    return terms((stiffness * (x - target).square()).sum())
+    return (stiffness * (x - target).square()).sum()
 
 
 def test_projected_lbfgs_finds_the_minimum_within_the_bounds():
@@ -45,7 +39,7 @@ def test_it_solves_a_curved_valley_as_scipy_does():
 
     def rosenbrock(x):
         u = x.flatten() / 100
-        return terms((100 * (u[1:] - u[:-1] ** 2) ** 2 + (1 - u[:-1]) ** 2).sum())
+        return (100 * (u[1:] - u[:-1] ** 2) ** 2 + (1 - u[:-1]) ** 2).sum()
 
     start = torch.full((1, 3, 2, 2), 30.0, dtype=torch.float64)
     *_, ours = optimize_image(rosenbrock, start, steps=300)
@@ -114,7 +108,7 @@ def test_the_start_image_is_left_alone(objective, photograph):
 
 def test_it_stops_early_where_nothing_is_left_to_gain():
     def flat(x):
-        return terms((x * 0).sum())
+        return (x * 0).sum()
 
     steps = list(optimize_image(flat, torch.ones(1, 3, 4, 4), steps=50))
     assert len(steps) == 1
@@ -125,14 +119,14 @@ def test_an_objective_that_is_not_finite_is_an_error(method):
     with pytest.raises(ValueError, match="the objective is nan"):
         list(
             optimize_image(
-                lambda x: terms(x.sum() * float("nan")), torch.ones(1, 3, 2, 2), method=method
+                lambda x: x.sum() * float("nan"), torch.ones(1, 3, 2, 2), method=method
             )
         )
 
 
 def test_unknown_names_are_refused_at_once(photograph, phi):
     with pytest.raises(ValueError, match=r"unknown method 'sgd'.*lbfgs, adam"):
-        optimize_image(lambda x: terms(x.sum()), photograph, method="sgd")
+        optimize_image(lambda x: x.sum(), photograph, method="sgd")
     with pytest.raises(ValueError, match=r"unknown start 'black'.*noise, content"):
         gatys(photograph, photograph, start="black", phi=phi)
 
