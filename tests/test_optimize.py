@@ -118,9 +118,7 @@ def test_it_stops_early_where_nothing_is_left_to_gain():
 def test_an_objective_that_is_not_finite_is_an_error(method):
     with pytest.raises(ValueError, match="the objective is nan"):
         list(
-            optimize_image(
-                lambda x: x.sum() * float("nan"), torch.ones(1, 3, 2, 2), method=method
-            )
+            optimize_image(lambda x: x.sum() * float("nan"), torch.ones(1, 3, 2, 2), method=method)
         )
 
 
