@@ -130,6 +130,30 @@ def test_super_resolution_scores_only_networks_that_it_has_not_scored(run, tmp_p
     assert run("super_resolution", tmp_path / "sets")["tables"] == first
 
 
+def test_the_judge_sees_every_enlargement_and_painting_once(run, tmp_path, monkeypatch):
+    for name in ("sets/cheetah", "photos/tiger_in_snow", "photos/taj_mahal"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        save_image(load_image(photo(Path(name).name), square=224), tmp_path / f"{name}.png")
+    how = (tmp_path / "sets", "--photos", tmp_path / "photos")
+    tables = {tuple(row["key"][:3]): row for row in run("judge", *how)["tables"]}
+    enlarged = {key: row["shares"]["all"] for key, row in tables.items() if key[0] == "x"}
+    assert {key[1:] for key in enlarged} >= {(4, "bicubic"), (4, "srcnn"), (8, "feature")}
+    for shares in enlarged.values():
+        assert shares["n"] == 1
+        assert shares["top-1 as it is"] in ([1, 0.207, 1], [0, 0, 0.793])
+    near, far = (enlarged["x", factor, "bicubic"]["distances"] for factor in (4, 8))
+    assert all(0 < a < b for a, b in zip(near, far, strict=True))
+    painted = [row["shares"] for key, row in tables.items() if key[0] == "style"]
+    assert painted
+    assert {name: shares["n"] for name, shares in painted[0].items()} == {
+        "all": 2,
+        "animals": 1,
+        "the rest": 1,
+    }
+    monkeypatch.setattr("perceptual_edu.evaluation.feature_distances", None)
+    assert {tuple(row["key"][:3]): row for row in run("judge", *how)["tables"]} == tables
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif", "gif", "bmp", "ppm"])
 def test_damaged_pictures_are_read_or_refused_in_one_line(suffix):
     fuzz_pictures = script("fuzz_pictures")
