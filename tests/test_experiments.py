@@ -201,3 +201,14 @@ def test_killed_runs_go_on_and_damaged_files_are_noticed(tmp_path):
     assert all(row["the same result after making room"] for row in report["disk full"].values())
     assert all(row["caught"] == row["flips"] for row in report["one byte changed"].values())
     assert not any(row["fault"] for row in report["damaged pictures"].values())
+
+
+def test_flicker_is_measured_reduced_and_shown(run, tmp_path):
+    how = ("--size", 48, "--frames", 3, "--steps", 1, "--repeats", 1)
+    report = run("flicker", *how, "--book", tmp_path)
+    assert report["film"]["moving"] == 0
+    for rows in report["flicker"].values():
+        assert rows["still, noise"]["blend"] < 0.5 * rows["still, noise"]["alone"]
+    assert all(row["processor seconds"] > 0 for row in report["speed"])
+    assert (tmp_path / "images" / "flicker.jpg").is_file()
+    assert (tmp_path / "_static" / "flicker.mp4").is_file()

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from perceptual_edu import load_image, save_network
+from perceptual_edu.evaluation.flicker import camera_moved, flicker, noisy
 from perceptual_edu.inference import open_clip, stylize, stylize_video
 from perceptual_edu.inference.cameras import newest, open_camera
 from perceptual_edu.inference.clips import ClipError, Frame
@@ -502,6 +503,35 @@ def test_a_camera_gives_frames_while_it_is_open():
 
 
 # ---------------------------------------------------------------- flicker
+
+
+@pytest.mark.parametrize("shift", [(0, 3), (0, -3), (2, 0), (-2, 5)])
+def test_a_film_that_only_moves_does_not_flicker(shift):
+    wide = 255 * torch.rand(1, 3, 60, 60)
+    (y, x), step = shift, range(3)
+    frames = [wide[:, :, 20 - n * y : 40 - n * y, 20 - n * x : 40 - n * x] for n in step]
+    assert flicker(frames, shift) == 0
+    assert flicker(frames) > 50
+
+
+def test_flicker_is_the_mean_change_in_grey_levels():
+    frames = [torch.full((1, 3, 8, 8), level) for level in (10.0, 14.0, 12.0)]
+    assert flicker(frames) == pytest.approx(3)
+    with pytest.raises(ValueError, match="two frames or more, not 1"):
+        flicker(frames[:1])
+
+
+def test_a_camera_moves_over_a_photograph_as_far_as_it_goes(photograph):
+    frames = camera_moved(photograph, 5, 40, 6)
+    assert flicker(frames, (0, -6)) == 0
+    with pytest.raises(ValueError, match="64 wide; wanted is at least 70"):
+        camera_moved(photograph, 6, 40, 6)
+
+
+def test_noise_is_as_strong_as_asked_and_another_in_each_frame():
+    frames = noisy([torch.full((1, 3, 64, 64), 128.0)] * 2, 4)
+    assert frames[0].std() == pytest.approx(4, rel=0.05)
+    assert flicker(frames) == pytest.approx(2 * 4 / np.pi**0.5, rel=0.05)  # of a normal deviate
 
 
 def test_what_stands_still_becomes_calmer_and_what_moves_is_left():

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 STEADY = 0.8
-"""The part of what stood still that is taken from before: flicker falls to about a third, and what
-changes slowly is four frames late."""
+"""The part s of what stood still that is taken from before. The change from frame to frame falls to
+(1 - s) / sqrt(1 + s) of what it was, a seventh; what changes slowly is s / (1 - s) frames late."""
 
 STILL, MOVING = 5.0, 10.0
 """Grey levels of change: below the first a place stands still, above the second it moves. Noise and
