@@ -47,7 +47,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> AssetError:
 
 def _bundled_files(kind: str) -> list[Path]:
     suffixes = {".jpg", ".png", ".safetensors"}
-    return sorted(p for p in (data_folder() / kind).glob("*") if p.suffix in suffixes)
+    # Hidden files are none: macOS puts a ._x.jpg beside each x.jpg on foreign disks.
+    files = (data_folder() / kind).glob("[!.]*")
+    return sorted(path for path in files if path.suffix in suffixes)
 
 
 def photo(name: str) -> Path:

@@ -81,6 +81,31 @@ def free_memory(where: torch.device | None = None) -> float:
     return min(psutil.virtual_memory().available, _process_free(), *_containers_free())
 
 
+def check_memory(what: str, needed: float, where: torch.device | None = None) -> None:
+    """Refuse now what would end with the system's killing the program.
+
+    Parameters
+    ----------
+    what
+        What needs the memory: ``"a picture of 20 x 7 pixels"``.
+    needed
+        Bytes.
+    where
+        The device, as in :func:`free_memory`.
+
+    Raises
+    ------
+    ValueError
+        If fewer bytes are free.
+    """
+    free = free_memory(where)
+    if needed > free:
+        raise ValueError(
+            f"{what} needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are "
+            "free; make it smaller"
+        )
+
+
 def _process_free() -> float:
     try:
         import resource

@@ -53,9 +53,16 @@ def destination(path: Path) -> Path:
 
 
 def check_destination(path: Path) -> None:
-    """Raise OSError now if :func:`written_atomically` could not write ``path`` later."""
-    with suppress(FileNotFoundError):
-        path.lstat()  # OSError: a name that is too long
+    """Raise OSError now if :func:`written_atomically` could not write ``path`` later.
+
+    Its text is one line that begins with the path.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):  # no such file yet, or see below
+        pass
+    except OSError as error:  # a name that is too long
+        raise OSError(f"{path}: {error.strerror}") from None
     if path.is_dir():
         raise IsADirectoryError(f"{path}: is a folder; wanted is the name of a file")
     folder = destination(path).parent

@@ -204,7 +204,7 @@ def check_output(path: Path, *, size: tuple[int, int] = (1, 1), transparent: boo
     try:
         check_destination(path)
     except OSError as error:
-        raise ImageError(f"{path}: {error.strerror}" if error.strerror else str(error)) from None
+        raise ImageError(str(error)) from None
 
 
 def holds_transparency(path: Path) -> bool:

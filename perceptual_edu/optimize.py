@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .devices import check_memory
 from .lbfgs import PIXEL_RANGE, Evaluator, Objective, Step, projected_lbfgs
 from .loss_network import LossNetwork
 from .losses import CONTENT_LAYER, STYLE_LAYERS, PerceptualLoss
@@ -127,6 +128,11 @@ def gatys(
     ------
     Step
         See :func:`optimize_image`. Images have the size of ``content``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown ``start``, or if there is not enough memory.
     """
     starts = {"noise": lambda: noise_like(content, seed), "content": lambda: content}
     if start not in starts:
@@ -137,6 +143,7 @@ def gatys(
         style=dict.fromkeys(style_layers, style_weight) if style_weight else {},
         tv=tv,
     )
+    _check_memory(loss.phi, content, style)
     _set_targets(loss, content, style)
     return optimize_image(loss, _to_phi(starts[start](), loss.phi), steps=steps, method=method)
 
@@ -206,6 +213,18 @@ def noise_like(image: Tensor, seed: int = 0) -> Tensor:
 
 def _to_phi(image: Tensor, phi: LossNetwork) -> Tensor:
     return image.to(phi.device, torch.float32)
+
+
+def _check_memory(phi: LossNetwork, content: Tensor, style: Tensor) -> None:
+    # As measured: what the gradient needs of phi's features, and what L-BFGS remembers in float32.
+    bytes_of_a_number = phi.convs["1_1"].weight.dtype.itemsize
+    for image, needed in (
+        (content, 500 * bytes_of_a_number + 1000),
+        (style, 150 * bytes_of_a_number),
+    ):
+        height, width = image.shape[2:]
+        what = f"optimising with a picture of {width} x {height} pixels"
+        check_memory(what, needed * height * width, phi.device)
 
 
 def _set_targets(loss: PerceptualLoss, content: Tensor | None, style: Tensor | None) -> None:

@@ -111,3 +111,69 @@ def test_bench_prints_both_times_and_their_ratio(tmp_path):
     for word in ("plain float32 evaluation", "our iteration", "ratio"):
         assert word in done.stdout
     assert out.read_text().startswith("{")
+
+
+COMMANDS = [  # and the suffix of what they write
+    (".png", "gatys", "kingfisher", "starry_night"),
+    (".png", "stylize", "kingfisher", "-s", "starry_night"),
+    (".png", "upscale", "kingfisher"),
+    (".json", "score", "in"),
+    (".onnx", "export", "starry_night"),
+    (".safetensors", "train", "style", "starry_night", "--photos", "in"),
+    (".safetensors", "train", "sr", "--photos", "in"),
+    (".json", "bench"),
+    (".json", "bench", "gatys"),
+    (".json", "bench", "train"),
+    (".json", "bench", "stylize"),
+    (".json", "bench", "upscale"),
+    (".photos", "photos", "pack", "in"),
+]
+
+
+IMPOSSIBLE = {
+    "gone/x": "the folder gone does not exist",
+    "in/photo.jpg/x": "in/photo.jpg",  # below a file
+    "n" * 260: "File name too long",
+    "folder": "is a folder",
+    "loop": "leads back to itself",
+}
+
+
+def impossible(case):
+    """A pack is a folder that is made if need be; into a folder go several pictures."""
+    possible = {".photos": ("gone/x", "folder", "loop"), ".png": ("folder",)}.get(case[0], ())
+    return [name for name in IMPOSSIBLE if name not in possible or "gatys" in case]
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        pytest.param(case, name, id=" ".join([*case[1:3], name[:10]]))
+        for case in COMMANDS
+        for name in impossible(case)
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_work(command, tmp_path, case, name):
+    suffix, *arguments = case
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (80, 80), "red").save(tmp_path / "in" / "photo.jpg")
+    (tmp_path / f"folder{suffix}").mkdir()
+    (tmp_path / f"loop{suffix}").symlink_to(f"loop{suffix}")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, errors = command(*arguments, "-o", f"{name}{suffix}")
+    assert (code, out) == (1, "")
+    assert errors.startswith("error: ")
+    assert IMPOSSIBLE[name] in errors
+    assert len(errors.strip().splitlines()) == 1  # no progress bar: nothing had begun
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_training_is_refused_where_what_lies_beside_its_network_cannot_be_written(
+    command, tmp_path
+):
+    Image.new("RGB", (80, 80), "red").save(tmp_path / "photo.jpg")
+    for suffix in (".training.pt", ".preview.jpg", ".lock"):
+        (tmp_path / f"x{suffix}").mkdir()
+        code, _, errors = command("train", "sr", "--photos", ".", "-o", "x.safetensors")
+        assert (code, errors) == (1, f"error: x{suffix}: is a folder; wanted is the name of a file")
+        (tmp_path / f"x{suffix}").rmdir()

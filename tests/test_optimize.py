@@ -3,6 +3,7 @@ import torch
 
 from perceptual_edu import (
     PerceptualLoss,
+    devices,
     gatys,
     invert_features,
     noise_like,
@@ -136,6 +137,19 @@ def test_the_same_seed_gives_the_same_picture(photograph, painting, phi):
 
     assert torch.equal(last(1), last(1))
     assert not torch.equal(last(1), last(2))
+
+
+@pytest.mark.parametrize(("sizes", "refused"), [((40, 16), 40), ((16, 80), 80), ((16, 40), None)])
+def test_pictures_that_memory_does_not_suffice_for_are_refused(phi, monkeypatch, sizes, refused):
+    """A style takes less memory than a picture that is optimised."""
+    monkeypatch.setattr(devices, "free_memory", lambda where: 3e6)
+    content, style = (torch.zeros(1, 3, side, side) for side in sizes)
+    if refused:
+        words = f"optimising with a picture of {refused} x {refused} pixels needs about 0.0 GB"
+        with pytest.raises(ValueError, match=words):
+            gatys(content, style, phi=phi)
+    else:
+        next(gatys(content, style, phi=phi))
 
 
 def test_gatys_from_the_content_image_starts_there(photograph, painting, phi):

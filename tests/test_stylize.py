@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from perceptual_edu import assets, load_image, photo, save_image
+from perceptual_edu import assets, devices, load_image, photo, save_image
 from perceptual_edu.inference import stylization, stylize
 from perceptual_edu.inference.onnx_export import export_onnx
 from perceptual_edu.inference.stylization import MARGIN
@@ -173,8 +173,7 @@ def test_what_cannot_be_done_is_said(image, options, words):
 
 
 def test_a_picture_that_memory_does_not_suffice_for_is_refused(landscape, monkeypatch):
-    module = importlib.import_module("perceptual_edu.inference.stylization")
-    monkeypatch.setattr(module, "free_memory", lambda where: 1e8)
+    monkeypatch.setattr(devices, "free_memory", lambda where: 1e8)
     with pytest.raises(ValueError, match=r"needs about 0\.4 GB of memory.*0\.1 GB are free"):
         stylize(StyleNet(width=1), landscape)
 

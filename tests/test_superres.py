@@ -1,7 +1,6 @@
 """Super-resolution: degradation, scores, networks, tiles and commands."""
 
 import dataclasses
-import importlib
 import json
 import tarfile
 from functools import partial
@@ -15,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from perceptual_edu import LossNetwork, load_image, photo, save_image
+from perceptual_edu import LossNetwork, devices, load_image, photo, save_image
 from perceptual_edu.cli.upscale import upscaler
 from perceptual_edu.datasets import PhotosError, RandomCrops, crop_to_multiple, degrade
 from perceptual_edu.datasets import sr_benchmarks as benchmarks
@@ -647,13 +646,12 @@ def test_pictures_too_large_for_a_format_are_refused_before_the_work(run, monkey
 
 @pytest.mark.parametrize(("more", "needed"), [((), 1.1), (("--match-histogram",), 7.9)])
 def test_an_enlargement_that_memory_does_not_suffice_for_is_refused(run, monkeypatch, more, needed):
-    module = importlib.import_module("perceptual_edu.inference.upscaling")
-    monkeypatch.setattr(module, "free_memory", lambda where: 1e9)
+    monkeypatch.setattr(devices, "free_memory", lambda where: 1e9)
     Image.new("RGB", (2560, 1660)).save("large.png")
     code, out, errors = run("upscale", "large.png", "in.png", *MODEL, *more, "-o", "out")
     assert (code, out) == (1, "out: 1 of 2 pictures\n")
-    words = f"10240 x 6640 pixels, needs about {needed} GB of memory, and 1.0 GB are free"
-    assert f"skipped large.png: the result, {words}" in errors
+    words = f"10240 x 6640 pixels needs about {needed} GB of memory, and 1.0 GB are free"
+    assert f"skipped large.png: a result of {words}" in errors
 
 
 @pytest.mark.parametrize("more", [(), ("--match-histogram",), ("--factor", 8)])

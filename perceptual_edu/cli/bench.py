@@ -9,10 +9,20 @@ import typer
 from tqdm import tqdm
 
 from ..assets import data_folder
+from ..files import check_destination
 
 app = typer.Typer(help="Measure this machine.", rich_markup_mode=None)
 
-Out = Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")]
+
+def _writable(out: Path | None) -> Path | None:
+    if out:
+        check_destination(out)  # before minutes of measuring
+    return out
+
+
+Out = Annotated[
+    Path | None, typer.Option("-o", "--out", help="JSON file to write.", callback=_writable)
+]
 
 
 def history_file() -> Path:
@@ -34,6 +44,8 @@ def everything_command(
     """
     if context.invoked_subcommand:
         return
+    if record:
+        check_destination(history_file())
     from ..evaluation.reports import make_report, read_report, write_report
     from ..evaluation.speed import bench_all
 

@@ -93,8 +93,9 @@ def export_command(
     Given a file of many styles, the model has a second input, weights (1, styles): how much of
     each, in sum 1. Their names are in the model's metadata.
     """
-    from ..inference.onnx_export import export_onnx
+    from ..inference.onnx_export import check_model_path, export_onnx
 
+    check_model_path(out)
     refuse_pictures(style, network)
     file, mixture = find_style(style, network)
     whole = load_style_network(file)

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from ..files import written_atomically
+from ..files import check_destination, written_atomically
 from ..networks.blocks import Block, InstanceNorm, ResidualBlock, UpsampleBlock
 from ..networks.style import START_PADDING, StyleNet
 
@@ -43,12 +43,18 @@ def export_onnx(network: StyleNet, path: str | Path) -> None:
         If the file cannot be written.
     """
     path = Path(path)
-    if path.suffix != ".onnx":
-        raise ValueError(f"{path}: an ONNX model's name ends in .onnx")
+    check_model_path(path)
     model = _model(network)
     onnx.checker.check_model(model, full_check=True)
     with written_atomically(path) as temporary:
         onnx.save(model, temporary)
+
+
+def check_model_path(path: Path) -> None:
+    """Raise ValueError or OSError now if :func:`export_onnx` could not write ``path`` later."""
+    if path.suffix != ".onnx":
+        raise ValueError(f"{path}: an ONNX model's name ends in .onnx")
+    check_destination(path)
 
 
 def _model(network: StyleNet) -> onnx.ModelProto:

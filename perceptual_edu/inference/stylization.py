@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..devices import autocast, fast_dtype, free_memory
+from ..devices import autocast, check_memory, fast_dtype
 from ..images import brightness
 from ..networks.blocks import check_image
 from ..networks.style import StyleNet
@@ -119,13 +119,8 @@ def _mixed(photo: Tensor, y: Tensor, strength: float, keep_colors: bool) -> Tens
 
 
 def _check_memory(network: StyleNet, image: Tensor, dtype: torch.dtype) -> None:
-    """Refuse now what would end with the system's killing the program."""
     height, width = image.shape[2:]
     values = (0.75 if can_be_in_strips(network) else 6) * network.config["width"]
     needed = height * width * (values * dtype.itemsize + 24) + 4e8
-    free = free_memory(next(network.parameters()).device)
-    if needed > free:
-        raise ValueError(
-            f"a picture of {width} x {height} pixels needs about {needed / 1e9:.1f} GB of memory "
-            f"with this network, and {free / 1e9:.1f} GB are free; make it smaller"
-        )
+    where = next(network.parameters()).device
+    check_memory(f"a picture of {width} x {height} pixels", needed, where)

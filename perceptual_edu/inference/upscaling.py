@@ -10,7 +10,7 @@ import torch
 from skimage.exposure import match_histograms
 from torch import Tensor, nn
 
-from ..devices import autocast, fast_dtype, free_memory
+from ..devices import autocast, check_memory, fast_dtype
 from ..images import bicubic, brightness, to_8_bit
 from ..networks.blocks import check_image
 from ..networks.super_resolution import SRCNN, SuperResolutionNet
@@ -82,16 +82,10 @@ def upscale(
 
 
 def _check_memory(size: tuple[int, ...], where: torch.device, histogram: bool) -> None:
-    """Refuse now what would end with the system's killing the program."""
     # The result, as it is and on its way into a file; matching works on 64-bit numbers.
     height, width = size[2:]
     needed = height * width * (10 + (100 if histogram else 0)) + 4e8
-    free = free_memory(where)
-    if needed > free:
-        raise ValueError(
-            f"the result, {width} x {height} pixels, needs about {needed / 1e9:.1f} GB of memory, "
-            f"and {free / 1e9:.1f} GB are free; make the picture smaller"
-        )
+    check_memory(f"a result of {width} x {height} pixels", needed, where)
 
 
 def with_colors_of(low: Tensor, y: Tensor) -> Tensor:

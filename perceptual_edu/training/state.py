@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from ..datasets.crops import RandomCrops
 from ..devices import hardware
-from ..files import written_atomically
+from ..files import check_destination, written_atomically
 from ..losses import TERMS
 from ..networks.cards import read_card
 from ..networks.serialization import save_network
@@ -229,8 +229,11 @@ def check_out(out: Path) -> None:
     as ``out``."""
     if out.suffix != ".safetensors":
         raise TrainingError(f"{out}: a network's file ends in .safetensors")
-    if not out.parent.is_dir():
-        raise TrainingError(f"{out}: there is no folder {out.parent}")
+    try:
+        for suffix in (".safetensors", ".training.pt", ".preview.jpg", ".lock"):
+            check_destination(out.with_suffix(suffix))
+    except OSError as error:
+        raise TrainingError(str(error)) from None
 
 
 @contextmanager
