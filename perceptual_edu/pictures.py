@@ -6,13 +6,13 @@ Of a file's metadata only orientation and colour profile are looked at.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from .errors import MendableError
 
@@ -23,6 +23,8 @@ _LARGEST = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow refuses to
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 
 _ONLY_NAMED = ("BUFR", "GRIB", "HDF5", "MPEG")  # formats that Pillow knows but does not decode
+
+_BITS, _KIND = TiffImagePlugin.BITSPERSAMPLE, TiffImagePlugin.SAMPLEFORMAT
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -84,19 +86,23 @@ def one_line(error: Exception) -> str:
 
 
 def upright(picture: Image.Image) -> Image.Image:
-    """Decode, and turn as the tag Orientation says. No other tag of the EXIF is looked at."""
+    """Decode, to 8 bits a channel, and turn as the tag Orientation says.
+
+    No other tag of the EXIF is looked at.
+    """
+    _check_planes(picture)
     picture.load()  # turns TIFF files by itself, and forgets their tag
     orientation = None
     with suppress(Exception):  # damaged metadata is no reason to refuse a good photograph
         orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    if picture.mode.startswith(("I", "F")):
+        picture = _to_8_bit(picture)
     return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
 
 
 def to_srgb(picture: Image.Image, keep_alpha: bool = False) -> Image.Image:
     """8-bit sRGB from any of Pillow's modes; transparency is laid over white, or kept."""
     profile, alpha = picture.info.get("icc_profile"), None
-    if picture.mode.startswith(("I", "F")):
-        picture = _to_8_bit(picture)
     if picture.has_transparency_data:
         grey = picture.mode in ("L", "LA", "La")
         picture = picture.convert("RGBA")
@@ -111,19 +117,39 @@ def to_srgb(picture: Image.Image, keep_alpha: bool = False) -> Image.Image:
     return Image.composite(picture, Image.new("RGB", picture.size, "white"), alpha)
 
 
+def _check_planes(picture: Image.Image) -> None:
+    tags = _tiff_tags(picture)
+    planes = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    if planes and max(tags.get(_BITS, (8,))) > 8 and picture.tile[0][0] == "raw":
+        raise ImageError("planes of 16 bits, of which Pillow would read the half; save it as PNG")
+
+
 def _to_8_bit(picture: Image.Image) -> Image.Image:
-    """Grey pictures of 16 bits or of floats; Pillow's own conversion clips them at 255."""
-    values = np.asarray(picture, dtype=np.float64)
+    """Grey pictures of more bits or of floats; Pillow's own conversion clips them at 255."""
+    tags, values = _tiff_tags(picture), np.asarray(picture)
+    signed = tags.get(_KIND) == (2,)
     if picture.mode == "F":
         values = np.nan_to_num(values, nan=0, posinf=np.inf, neginf=-np.inf)
-        top = 1 if values.max() <= 1 else 255  # both ranges are in use
+        ranges = 1, 255  # both are in use
+    elif tags.get(_BITS) == (32,):
+        values = values if signed else values.view(np.uint32)
+        ranges = 255, 65535, 2**31 - 1, 2**32 - 1  # what programs save so is often of fewer bits
     else:
-        top = 65535
-    grey = Image.fromarray((values / top * 255).clip(0, 255).round().astype(np.uint8))
+        ranges = (32767 if signed else 65535,)
+    white = next((top for top in ranges if values.max() <= top), ranges[-1])
+    light = values.astype(np.float64) / white
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+        light = 1 - light  # a negative, as fax machines send; Pillow knows it of 8 bits only
+    grey = Image.fromarray((light * 255).clip(0, 255).round().astype(np.uint8))
+    grey.info["icc_profile"] = picture.info.get("icc_profile")
     clear = picture.info.get("transparency")  # of PNG: the one level that is not seen
     if isinstance(clear, int):
         grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
     return grey
+
+
+def _tiff_tags(picture: Image.Image) -> Mapping:
+    return getattr(picture, "tag_v2", None) or {}
 
 
 def _apply_profile(picture: Image.Image, profile: bytes | None) -> Image.Image:

@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, features
 
@@ -133,6 +134,50 @@ def test_floats_are_0_to_1_or_0_to_255(tmp_path, top, value, wanted):
     image = load_image(tmp_path / "x.tif")
     assert image[0, :, 5, 5].tolist() == [wanted] * 3
     assert image[0, 0, 0, :3].tolist() == [0, 255, 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "white", "negative"),
+    [
+        (np.uint16, 65535, False),
+        (np.uint16, 65535, True),
+        (np.int16, 32767, False),
+        (np.uint32, 2**32 - 1, False),
+        (np.int32, 2**31 - 1, False),
+        (np.int32, 65535, False),  # 16 bits or 8 in a file of 32
+        (np.uint32, 255, False),
+        (np.float32, 1, True),
+        (np.float32, 255, True),
+    ],
+)
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_grey_tiff_files_have_their_range_and_may_be_negatives(
+    tmp_path, kind, white, negative, compression
+):
+    """In a negative ("white is zero") black is the largest level."""
+    light = np.linspace(0, 1, 12 * 9).reshape(9, 12)
+    values = (1 - light if negative else light) * white
+    values = values if kind is np.float32 else values.round()
+    how = {"photometric": "miniswhite" if negative else "minisblack", "compression": compression}
+    tifffile.imwrite(tmp_path / "x.tif", values.astype(kind), **how)
+    found = load_image(tmp_path / "x.tif")[0].numpy()
+    assert np.abs(found - (255 * light).round()).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"byteorder": ">"}, {"tile": (16, 16)}, {"compression": "zlib"}]
+)
+def test_planes_of_16_bits_are_read_right_or_refused(tmp_path, how):
+    planes = np.asarray(picture(), np.uint16).transpose(2, 0, 1) * 257
+    tifffile.imwrite(tmp_path / "x.tif", planes, photometric="rgb", planarconfig="separate", **how)
+    if how.get("compression"):
+        assert np.array_equal(load_image(tmp_path / "x.tif").numpy(), expected(picture()))
+    else:
+        with pytest.raises(ImageError, match=r"x\.tif: .*planes of 16 bits.*save it as PNG"):
+            load_image(tmp_path / "x.tif")
+    tifffile.imwrite(tmp_path / "8.tif", (planes // 257).astype(np.uint8), photometric="rgb",
+                     planarconfig="separate")  # fmt: skip
+    assert np.array_equal(load_image(tmp_path / "8.tif").numpy(), expected(picture()))
 
 
 def test_palette_with_transparency_and_alpha_are_laid_over_white(tmp_path):
