@@ -105,7 +105,7 @@ def super_resolution() -> dict[str, Training]:
         for loss in ("pixel", "feature")
     }
     srcnn = replace(alike, architecture="srcnn", loss="pixel", blur=0.0)
-    best = replace(alike, blur=0.0, steps=12_000, cooldown=0.8, learning_rate=5e-4)
+    best = replace(alike, blur=0.0, tv=3e-4, steps=12_000, cooldown=0.8, learning_rate=5e-4)
     return trainings | {
         "x4_srcnn": Training("x4, SRCNN, pixel loss", 1, (srcnn,)),
         "x4_feature_best": Training(

@@ -33,6 +33,9 @@ _LAYER_SIZES = {
 LAYERS: tuple[str, ...] = tuple(f"relu{name}" for name in _LAYER_SIZES)
 """Names of the 13 layers, shallow to deep: ``relu1_1``, ``relu1_2``, ..., ``relu5_3``."""
 
+MEAN_BGR = (103.939, 116.779, 123.68)
+"""The mean colour of VGG-16's training data: blue, green, red in [0, 255]."""
+
 
 class LossNetwork(nn.Module):
     """The 13 convolutions of the original VGG-16, as a function from images to features.
@@ -61,7 +64,7 @@ class LossNetwork(nn.Module):
         self.convs = nn.ModuleDict(
             {name: nn.Conv2d(*sizes, 3, padding=1) for name, sizes in _LAYER_SIZES.items()}
         )
-        mean_bgr = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+        mean_bgr = torch.tensor(MEAN_BGR).view(1, 3, 1, 1)
         self.register_buffer("mean_bgr", mean_bgr, persistent=False)
         state = read_vgg16(weights or vgg16_weights())
         self.convs.load_state_dict({name.removeprefix("conv"): t for name, t in state.items()})

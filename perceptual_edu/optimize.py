@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .devices import check_memory
 from .lbfgs import PIXEL_RANGE, Evaluator, Objective, Step, projected_lbfgs
-from .loss_network import LossNetwork
+from .loss_network import MEAN_BGR, LossNetwork
 from .losses import CONTENT_LAYER, STYLE_LAYERS, PerceptualLoss
 
 
@@ -101,7 +101,7 @@ def gatys(
     tv: float = 1e-6,
     content_layer: str = CONTENT_LAYER,
     style_layers: Sequence[str] = STYLE_LAYERS,
-    start: str = "noise",
+    start: str = "uniform",
     steps: int = 300,
     seed: int = 0,
     method: str = "lbfgs",
@@ -116,7 +116,8 @@ def gatys(
     content_weight, style_weight, tv
         lambda_c, lambda_s (for each style layer) and lambda_TV; the authors' values.
     start
-        ``"noise"`` or ``"content"``: where to begin.
+        Where to begin: ``"uniform"`` noise over all pixel values, ``"noise"`` as the authors'
+        script has it (deviation 1 around VGG's mean colour), or ``"content"``.
     steps, method
         See :func:`optimize_image`.
     seed
@@ -134,7 +135,11 @@ def gatys(
     ValueError
         For an unknown ``start``, or if there is not enough memory.
     """
-    starts = {"noise": lambda: noise_like(content, seed), "content": lambda: content}
+    starts = {
+        "uniform": lambda: noise_like(content, seed),
+        "noise": lambda: noise_like(content, seed, faint=True),
+        "content": lambda: content,
+    }
     if start not in starts:
         raise ValueError(f"unknown start {start!r}; there are: {', '.join(starts)}")
     loss = PerceptualLoss(
@@ -205,10 +210,17 @@ def reconstruct_style(
     return optimize_image(loss, _to_phi(start, loss.phi), steps=steps)
 
 
-def noise_like(image: Tensor, seed: int = 0) -> Tensor:
-    """White noise, uniform in [0, 255], of the image's shape; the same on every device."""
+def noise_like(image: Tensor, seed: int = 0, *, faint: bool = False) -> Tensor:
+    """White noise of the shape of ``image``, (B, 3, H, W), in [0, 255]; the same on every device.
+
+    Uniform over all pixel values, deviation 74; or, if ``faint``, as the authors' script has it:
+    normal, deviation 1, around VGG's mean colour.
+    """
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(image.shape, generator=generator).mul_(255)
+    if not faint:
+        return torch.rand(image.shape, generator=generator).mul_(255)
+    mean = torch.tensor(MEAN_BGR[::-1]).view(1, 3, 1, 1)
+    return torch.randn(image.shape, generator=generator) + mean
 
 
 def _to_phi(image: Tensor, phi: LossNetwork) -> Tensor:

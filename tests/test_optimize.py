@@ -28,6 +28,16 @@ def test_projected_lbfgs_finds_the_minimum_within_the_bounds():
     torch.testing.assert_close(last.image, target.clamp(0, 255), atol=0.1, rtol=0)
 
 
+def test_white_noise_is_uniform_or_the_authors(photograph):
+    uniform, faint = noise_like(photograph), noise_like(photograph, faint=True)
+    assert (uniform.min() >= 0) & (uniform.max() <= 255)
+    assert uniform.std().item() == pytest.approx(255 / 12**0.5, rel=0.02)
+    for channel, mean in enumerate((123.68, 116.779, 103.939)):
+        assert faint[0, channel].mean().item() == pytest.approx(mean, abs=0.1)
+        assert faint[0, channel].std().item() == pytest.approx(1, rel=0.05)
+    assert torch.equal(faint, noise_like(photograph, faint=True))
+
+
 def test_without_bounds_it_finds_the_free_minimum():
     start = torch.full((1, 3, 8, 8), 128.0, dtype=torch.float64)
     *_, last = optimize_image(ill_conditioned_quadratic, start, steps=200, bounds=None)
@@ -126,7 +136,7 @@ def test_an_objective_that_is_not_finite_is_an_error(method):
 def test_unknown_names_are_refused_at_once(photograph, phi):
     with pytest.raises(ValueError, match=r"unknown method 'sgd'.*lbfgs, adam"):
         optimize_image(lambda x: x.sum(), photograph, method="sgd")
-    with pytest.raises(ValueError, match=r"unknown start 'black'.*noise, content"):
+    with pytest.raises(ValueError, match=r"unknown start 'black'.*uniform, noise, content"):
         gatys(photograph, photograph, start="black", phi=phi)
 
 
@@ -156,6 +166,19 @@ def test_gatys_from_the_content_image_starts_there(photograph, painting, phi):
     first = next(gatys(photograph, painting, steps=1, start="content", phi=phi))
     assert torch.equal(first.image, photograph)
     assert first.terms["content"] == 0
+
+
+def test_gatys_from_noise_starts_at_the_authors_or_at_uniform_noise(photograph, painting, phi):
+    for start, faint in (("noise", True), ("uniform", False)):
+        first = next(gatys(photograph, painting, steps=1, start=start, seed=3, phi=phi))
+        assert torch.equal(first.image, noise_like(photograph, 3, faint=faint))
+
+
+def test_the_objective_may_be_one_number(photograph):
+    target = photograph / 2
+    *_, last = optimize_image(lambda x: (x - target).square().mean(), photograph, steps=20)
+    assert last.terms == {"total": pytest.approx(0, abs=1e-6)}
+    torch.testing.assert_close(last.image, target, rtol=0, atol=0.01)
 
 
 def test_inverting_shallow_features_gives_the_picture_back(photograph, phi):

@@ -44,6 +44,7 @@ app.add_typer(photos.app, name="photos")
 
 class Start(StrEnum):
     noise = "noise"
+    uniform = "uniform"
     content = "content"
 
 
@@ -73,7 +74,9 @@ def gatys_command(
     content_weight: Annotated[float, typer.Option(min=0, help="lambda_c.")] = 1.0,
     style_weight: Annotated[float, typer.Option(min=0, help="lambda_s, each layer.")] = 5.0,
     tv: Annotated[float, typer.Option(min=0, help="lambda_TV.")] = 1e-6,
-    init: Annotated[Start, typer.Option(help="Where to start.")] = Start.noise,
+    init: Annotated[
+        Start, typer.Option(help="Where to start; noise is the authors'.")
+    ] = Start.noise,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
 ) -> None:
     """Paint a photograph in a style by optimising its pixels (Gatys et al.; equation 5).

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..assets import file_or_bundled, style
+from ..datasets.crops import with_grain_if_flat
 from ..datasets.degradation import PAPER_BLUR, degrade
 from ..images import load_image
 from ..loss_network import LossNetwork
@@ -179,7 +180,7 @@ class StyleRecipe:
         def compare(
             network: nn.Module, photographs: Tensor, numbers: Tensor | None = None
         ) -> LossTerms:
-            photographs = _with_grain_if_flat(photographs)
+            photographs = with_grain_if_flat(photographs)
             loss.set_content(photographs)
             if count == 1:
                 return loss(network(photographs))
@@ -187,19 +188,6 @@ class StyleRecipe:
             return loss(network(photographs, F.one_hot(chosen, count).float()), chosen)
 
         return compare
-
-
-def _with_grain_if_flat(images: Tensor) -> Tensor:
-    """Add up to 3 grey levels of grain to those images (B, 3, H, W), in [0, 255], of one colour.
-
-    In such an image normalisation has no variance to divide by: the gradient grows by a factor of
-    hundreds in each layer, in the end beyond all numbers.
-    """
-    height, width = images.shape[2:]
-    count = torch.arange(height * width, dtype=torch.float32, device=images.device)
-    grain = 3 * count.square().sin().view(height, width)  # irregular, and the same in every run
-    spread = (images.amax((2, 3), True) - images.amin((2, 3), True)).amax(1, True)
-    return torch.where(spread <= 2, (images + grain).clamp(0, 255), images)
 
 
 ARCHITECTURES = ("recommended", "paper", "srcnn")
@@ -221,6 +209,8 @@ class SuperResolutionRecipe:
     """``"recommended"``, ``"paper"`` or ``"srcnn"``."""
     layer: str = "relu2_2"
     """Where features are compared."""
+    tv: float = 0.0
+    """lambda_TV: smooths the weave that l_feat leaves; the paper has none."""
     blur: float = PAPER_BLUR
     """Blur before shrinking, pixels; 0 is the standard of the benchmarks."""
     size: int = 288
@@ -285,9 +275,9 @@ class SuperResolutionRecipe:
     def objective(self, phi: LossNetwork) -> Objective:
         """l_feat or l_pixel as a function of the network and a batch of photographs."""
         if self.loss == "pixel":
-            loss = PerceptualLoss(phi, pixel=1.0)
+            loss = PerceptualLoss(phi, pixel=1.0, tv=self.tv)
         else:
-            loss = PerceptualLoss(phi, content={self.layer: 1.0})
+            loss = PerceptualLoss(phi, content={self.layer: 1.0}, tv=self.tv)
 
         def compare(network: nn.Module, photographs: Tensor, _: Tensor | None = None) -> LossTerms:
             small = degrade(photographs, self.factor, blur=self.blur)
