@@ -1,17 +1,21 @@
-"""What the pages say of themselves: how long a chapter takes, and which column a cell is of.
+"""What the pages say of themselves: how long a chapter takes, where it runs, what a cell is.
 
 - Below a chapter's title stands how long it takes to read and to run. Both are computed: from the
   words and lines on the page, and from what book/tools/execute.py recorded in the notebook.
 - On a phone, a table of words is set as cards, a row each (book.css). For that, each of its cells
   carries the name of its column.
+- Where the environment variable REPOSITORY_URL says where the book is published, chapters have
+  buttons that open them on Colab and on Binder; elsewhere such buttons would lead nowhere.
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 WORDS, LINES = 100, 20  # of technical prose, and of code, that one reads in a minute
 
@@ -22,9 +26,19 @@ def is_folded(node: nodes.Node) -> bool:
     return {"dropdown", "tag_hide-input", "cell_output"} & set(classes) != set()
 
 
-def minutes_to_read(node: nodes.Node) -> float:
-    """Minutes for all that is on the page, formulas and pictures not counted."""
-    if is_folded(node) and "cell" not in node["classes"]:
+def is_extra(node: nodes.Node) -> bool:
+    """Whether a section is marked as deeper, or holds the exercises."""
+    if not isinstance(node, nodes.section) or len(node) < 2:
+        return False
+    return node[1].astext().startswith("Deeper.") or node[0].astext() == "Exercises"
+
+
+def minutes_to_read(node: nodes.Node, core: bool = False) -> float:
+    """Minutes for all that is on the page, formulas and pictures not counted.
+
+    With ``core``, deeper sections and exercises are not counted either.
+    """
+    if (core and is_extra(node)) or (is_folded(node) and "cell" not in node["classes"]):
         return 0.0
     if isinstance(node, nodes.literal_block):
         lines = [line for line in node.astext().splitlines() if line.strip()]
@@ -35,7 +49,7 @@ def minutes_to_read(node: nodes.Node) -> float:
         return len(re.findall(r"\w[\w'’-]*", node)) / WORDS
     hidden = "cell_input" if is_folded(node) else None
     return sum(
-        minutes_to_read(child)
+        minutes_to_read(child, core)
         for child in node.children
         if not (isinstance(child, nodes.Element) and hidden in child.get("classes", []))
     )
@@ -53,9 +67,13 @@ def add_times(app: Sphinx, doctree: nodes.document) -> None:
     if source.suffix != ".ipynb":
         return
     run = json.loads(source.read_text())["metadata"].get("perceptual_edu", {})
-    text = f"About {rounded(minutes_to_read(doctree))} to read"
+    core = rounded(minutes_to_read(doctree, core=True))
+    text = (
+        f"About {rounded(minutes_to_read(doctree))} to read, "
+        f"{core} without what is marked as deeper and the exercises"
+    )
     if run:
-        text += f", {rounded(run['seconds'] / 60)} to run at {run['scale']} scale"
+        text += f"; {rounded(run['seconds'] / 60)} to run at {run['scale']} scale"
     title = next(doctree.findall(nodes.title))
     line = nodes.paragraph("", text, classes=["times"])
     title.parent.insert(title.parent.index(title) + 1, line)
@@ -82,7 +100,24 @@ def label_cells(app, pagename, templatename, context, doctree) -> None:
         context["body"] = TABLE.sub(with_labels, context["body"])
 
 
+def add_launch_buttons(app: Sphinx, config: Config) -> None:
+    """On the branch `colab`, notebooks install what they need (.github/workflows/pages.yml)."""
+    address = os.environ.get("REPOSITORY_URL")
+    if address:
+        config.html_theme_options |= {
+            "repository_url": address,
+            "repository_branch": "colab",
+            "use_repository_button": True,
+            "launch_buttons": {
+                "notebook_interface": "jupyterlab",
+                "binderhub_url": "https://mybinder.org",
+                "colab_url": "https://colab.research.google.com",
+            },
+        }
+
+
 def setup(app: Sphinx) -> dict:
+    app.connect("config-inited", add_launch_buttons)
     app.connect("doctree-read", add_times)
     app.connect("html-page-context", label_cells)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
