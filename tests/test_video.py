@@ -23,7 +23,7 @@ from perceptual_edu.inference import open_clip, stylize, stylize_video
 from perceptual_edu.inference.cameras import newest, open_camera
 from perceptual_edu.inference.clips import ClipError, Frame
 from perceptual_edu.inference.frames import EXACT
-from perceptual_edu.inference.steadiness import Steadiness
+from perceptual_edu.inference.steadiness import Steadiness, movement
 from perceptual_edu.networks import StyleNet
 
 WIDTH, HEIGHT = 64, 48
@@ -544,6 +544,27 @@ def test_what_stands_still_becomes_calmer_and_what_moves_is_left():
     assert (calm[-1] - calm[-2]).abs().mean() < 0.3 * change
     moved = 255 - still
     assert torch.equal(blend.blend(moved, painted[0]), painted[0])
+
+
+@pytest.mark.parametrize("shift", [(0, -2), (3, 0), (-4, 5), (0, 0)])
+def test_when_the_camera_moves_what_is_remembered_moves_along(photograph, shift):
+    wide = torch.nn.functional.interpolate(photograph, scale_factor=2, mode="bilinear")
+    (y, x), start = shift, 30
+    film = [
+        wide[:, :, start - n * y : start - n * y + 64, start - n * x : start - n * x + 64]
+        for n in range(5)
+    ]
+    film = noisy(film, 3)
+    assert movement(film[0], film[1]) == shift
+    painted = [frame + 30 * torch.randn_like(frame) for frame in film]
+    blend = Steadiness(0.8)
+    calm = [blend.blend(x, y) for x, y in zip(film, painted, strict=True)]
+    assert flicker(calm[3:], shift) < 0.5 * flicker(painted[3:], shift)
+
+
+def test_noise_is_not_taken_for_movement():
+    fog = [128 + 4 * torch.randn(1, 3, 64, 64) for _ in range(2)]
+    assert movement(*fog) == (0, 0)
 
 
 def test_what_moves_slowly_leaves_no_trace():

@@ -60,8 +60,8 @@ def stylize_video(
         What to write: a film (:data:`~perceptual_edu.inference.recording.FILMS`), a ``.gif``, or a
         folder, made if need be, for ``frame_000001.png`` and so on. By default nothing is written.
     steady
-        How much of what stands still is taken from the frame before, against flicker; from 0, none,
-        to below 1 (:mod:`~perceptual_edu.inference.steadiness`).
+        How much of what stands still, or moves as a whole, is taken from the frame before, against
+        flicker; from 0, none, to below 1 (:mod:`~perceptual_edu.inference.steadiness`).
     resume
         Go on behind the frames that the folder ``out`` holds already. Otherwise it must hold none.
 
