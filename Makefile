@@ -41,6 +41,7 @@ test: setup ## lint, unit tests, browser checks, every notebook at smoke scale
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@PERCEPTUAL_EDU_SCALE=smoke $(BIN)/python -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider tests notebooks/
+	@PERCEPTUAL_EDU_SCALE=smoke $(BIN)/python -m pytest -q -p no:cacheprovider --other-number-format tests
 
 # Containers and rented GPU machines often have only root, whom Jupyter refuses unless told.
 lab: setup ## open the chapters in JupyterLab

@@ -1,10 +1,27 @@
+import os
 import signal
 import sys
 
 import pytest
 import torch
 
-from perceptual_edu import LossNetwork, cli, load_image, photo, style
+from perceptual_edu import LossNetwork, cli, fast_dtype, load_image, photo, style
+
+
+def pytest_addoption(parser):
+    what = "run what depends on the number format in the one that is not this machine's own"
+    parser.addoption("--other-number-format", action="store_true", help=what)
+
+
+def pytest_configure(config):
+    if config.getoption("other_number_format"):
+        other = {torch.float32: "bfloat16"}.get(fast_dtype(), "float32")
+        os.environ["PERCEPTUAL_EDU_DTYPE"] = other  # emulated where the processor does not have it
+        config.option.markexpr = "number_format"
+
+
+def pytest_report_header():
+    return f"number format: {str(fast_dtype()).removeprefix('torch.')}"
 
 
 @pytest.fixture(scope="session")

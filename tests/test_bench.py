@@ -19,12 +19,14 @@ def test_the_plain_objective_is_the_same_objective(phi, photograph, painting):
     assert plain.item() == pytest.approx(ours(image).total.item(), rel=1e-5)
 
 
+@pytest.mark.number_format
 def test_the_plain_training_step_is_timed_beside_ours():
     *_, report = bench_train(size=32, batch=2, width=4, repeats=1)
     assert set(report["seconds"]) > {"plain", "+ bfloat16", "+ fused Adam"}
     assert 0 <= report["waited"] < 1
 
 
+@pytest.mark.number_format
 def test_super_resolution_is_timed_and_its_results_are_the_same():
     ours, papers = bench_upscale(size=24, repeats=1)
     assert "bilinear" in ours["settings"]["network"]

@@ -35,6 +35,7 @@ def test_weights_says_where_they_are_and_that_they_are_right():
     assert "verified" in done.stdout
 
 
+@pytest.mark.number_format
 def test_gatys_writes_a_picture_of_the_size_asked_for(tmp_path):
     out = tmp_path / "out.png"
     done = run("gatys", "kingfisher", "starry_night", "-o", out, "--size", 48, "--steps", 3)
@@ -104,6 +105,7 @@ def test_an_unwritable_cache_is_one_line(tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.number_format
 def test_bench_prints_both_times_and_their_ratio(tmp_path):
     out = tmp_path / "bench.json"
     done = run("bench", "gatys", "--size", 32, "--repeats", 2, "-o", out)

@@ -140,6 +140,7 @@ def test_unknown_names_are_refused_at_once(photograph, phi):
         gatys(photograph, photograph, start="black", phi=phi)
 
 
+@pytest.mark.number_format
 def test_the_same_seed_gives_the_same_picture(photograph, painting, phi):
     def last(seed):
         *_, step = gatys(photograph, painting, steps=3, seed=seed, phi=phi)
@@ -162,6 +163,7 @@ def test_pictures_that_memory_does_not_suffice_for_are_refused(phi, monkeypatch,
         next(gatys(content, style, phi=phi))
 
 
+@pytest.mark.number_format
 def test_gatys_from_the_content_image_starts_there(photograph, painting, phi):
     first = next(gatys(photograph, painting, steps=1, start="content", phi=phi))
     assert torch.equal(first.image, photograph)
@@ -190,6 +192,7 @@ def test_inverting_shallow_features_gives_the_picture_back(photograph, phi):
     assert error(last) < 0.15 * error(first)
 
 
+@pytest.mark.number_format
 def test_style_reconstruction_meets_the_gram_matrices_at_another_size(painting, phi):
     steps = list(reconstruct_style(painting, ["relu1_2"], size=(40, 48), steps=40, phi=phi))
     assert steps[-1].image.shape == (1, 3, 40, 48)

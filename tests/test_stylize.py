@@ -106,6 +106,7 @@ class LargestTensor(TorchDispatchMode):
         return result
 
 
+@pytest.mark.number_format
 def test_in_strips_no_layer_of_the_full_size_ever_exists():
     image, network = 255 * torch.rand(1, 3, 512, 96), random_network(width=8)
     with LargestTensor() as whole:
@@ -117,6 +118,7 @@ def test_in_strips_no_layer_of_the_full_size_ever_exists():
     assert strips.values <= 0.65 * full_size  # half of it, and the margin
 
 
+@pytest.mark.number_format
 def test_the_result_is_an_ordinary_tensor_and_the_network_as_before(landscape):
     network = random_network()
     before = {name: values.clone() for name, values in network.state_dict().items()}
@@ -255,6 +257,7 @@ def size(path):
         return picture.size
 
 
+@pytest.mark.number_format
 def test_a_photograph_becomes_the_picture_asked_for(run, tmp_path, landscape):
     save_image(landscape, tmp_path / "in.png")
     code, out, errors = run("stylize", "in.png", *STYLE, "-o", "out.png")
@@ -269,6 +272,7 @@ def test_a_photograph_becomes_the_picture_asked_for(run, tmp_path, landscape):
     assert not torch.equal(load_image("kept.png"), load_image("in.png"))
 
 
+@pytest.mark.number_format
 def test_transparency_is_kept_and_what_is_hidden_changes_nothing(run, landscape):
     save_image(landscape, "in.png")
     clear = Image.open("in.png").convert("RGBA")

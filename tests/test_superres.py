@@ -301,6 +301,7 @@ def test_srcnn_in_tiles_and_instance_norm_in_one_piece():
         assert (whole - upscale(network, low, dtype=torch.float32, tile=20).int()).abs().max() <= 1
 
 
+@pytest.mark.number_format
 @pytest.mark.parametrize("choices", [{}, {"norm": "batch"}, {"norm": "instance"}])
 def test_a_network_in_training_enlarges_as_it_does_afterwards(choices, landscape):
     low = degrade(landscape, 4)
@@ -322,6 +323,7 @@ def test_layers_that_are_kept_in_evaluation_mode_stay_so(landscape):
     assert not frozen.training
 
 
+@pytest.mark.number_format
 def test_upscaling_leaves_the_network_in_its_mode_and_matches_histograms(landscape):
     network = random_network(width=6).train()
     low = degrade(landscape, 4)
@@ -332,6 +334,7 @@ def test_upscaling_leaves_the_network_in_its_mode_and_matches_histograms(landsca
     assert not torch.equal(plain, matched)
 
 
+@pytest.mark.number_format
 @pytest.mark.parametrize("grey", [0, 90, 255])
 @pytest.mark.parametrize("factor", [4, 8])
 def test_flat_greys_and_white_stay_with_kept_colours(grey, factor):
@@ -341,6 +344,7 @@ def test_flat_greys_and_white_stay_with_kept_colours(grey, factor):
     assert (upscale(network, low, keep_colors=True).float() - grey).abs().max() == 0
 
 
+@pytest.mark.number_format
 def test_a_grey_picture_stays_grey_with_kept_colours(landscape):
     low = degrade(landscape, 4).mean(1, keepdim=True).round().expand(-1, 3, -1, -1)
     network = upscaler("feature", 4)
@@ -352,6 +356,7 @@ def test_a_grey_picture_stays_grey_with_kept_colours(landscape):
     assert tints[1] == 0
 
 
+@pytest.mark.number_format
 def test_kept_colours_bring_the_feature_network_nearer_to_the_original(landscape):
     low, network = degrade(landscape, 4), upscaler("feature", 4)
     plain, kept = (upscale(network, low, keep_colors=keep) for keep in (False, True))
@@ -386,6 +391,7 @@ def test_the_learning_rate_rises_during_the_warm_up_and_falls_in_the_cooldown():
     assert factors == [0.25, 0.5, 0.75, 1, 1, 1, 1, 0.5]
 
 
+@pytest.mark.number_format
 @pytest.mark.parametrize("architecture", ["recommended", "paper", "srcnn"])
 @pytest.mark.parametrize("loss", ["pixel", "feature"])
 def test_training_lowers_the_loss(bank, loss, architecture):
@@ -433,6 +439,7 @@ def test_recipes_refuse_what_does_not_fit(change, words):
 # ---------------------------------------------------------------- scoring a folder
 
 
+@pytest.mark.number_format
 def test_a_folder_is_scored_picture_by_picture(tmp_path, landscape):
     for name in ("a", "b"):
         save_image(landscape[:, :, : 101 + len(name)], tmp_path / f"{name}.png")
@@ -719,6 +726,7 @@ def test_transparency_is_not_lost_silently(run):
     assert "out.jpg: JPEG does not hold transparency; try .png" in errors
 
 
+@pytest.mark.number_format
 def test_score_prints_and_writes_the_table(run, tmp_path, landscape):
     (tmp_path / "truth").mkdir()
     save_image(landscape, tmp_path / "truth" / "a.png")
@@ -734,6 +742,7 @@ def test_score_prints_and_writes_the_table(run, tmp_path, landscape):
     assert (code, errors) == (1, "error: nowhere: no such folder")
 
 
+@pytest.mark.number_format
 def test_training_on_the_command_line(run, tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     for name in ("hedgehog", "raccoon"):

@@ -57,6 +57,7 @@ def assert_same_weights(a, b):
             assert torch.equal(tensor, b[name]), name
 
 
+@pytest.mark.number_format
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_the_gradient_of_a_batch_is_the_mean_of_its_photographs(layout, bank, phi):
     network, objective = RECIPE.network().to(memory_format=layout), RECIPE.objective(phi)
@@ -77,6 +78,7 @@ def test_style_weight_zero_trains_on_content_alone(bank, phi):
     assert step.terms.content > 0
 
 
+@pytest.mark.number_format
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_training_lowers_the_loss(optimizer, bank, phi):
     steps = train(variant(optimizer=optimizer, steps=15, learning_rate=1e-2), bank, phi=phi)
@@ -92,6 +94,7 @@ def test_muon_leaves_no_parameter_out(bank, phi):
     assert [name for name, p in after if torch.equal(p, before[name])] == []
 
 
+@pytest.mark.number_format
 def test_the_fast_switches_train_towards_the_same(bank):
     fast, plain = (
         [float(s.terms.total) for s in train(RECIPE, bank, options=options)]
@@ -111,6 +114,7 @@ def test_a_file_older_than_a_field_of_the_recipe_had_its_default(bank, phi, tmp_
         list(train(variant(optimizer="muon"), bank, out, phi=phi))
 
 
+@pytest.mark.number_format
 @pytest.mark.parametrize(
     "network", [{"norm": "batch"}, {"upsampling": "transposed", "padding": "zero"}]
 )
@@ -119,6 +123,7 @@ def test_every_network_trains(network, bank, phi):
     assert torch.isfinite(last.terms.total)
 
 
+@pytest.mark.number_format
 def test_a_network_of_several_styles_learns_them_all(bank, phi, tmp_path):
     out = tmp_path / "net.safetensors"
     several = dict(style=("starry_night", "mosaic", "stained_glass"), style_size=(64, 80, 96))
@@ -299,6 +304,7 @@ def test_the_learning_rate_falls_to_zero_in_the_cooldown(bank, phi):
     assert changes[-1] < 0.4 * changes[2]
 
 
+@pytest.mark.number_format
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_stopped_training_goes_on_to_the_same_result(optimizer, bank, phi, tmp_path):
     recipe = variant(optimizer=optimizer)
