@@ -14,6 +14,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    os.environ.setdefault("PERCEPTUAL_EDU_SCALE", "smoke")  # as `make test` does
     if config.getoption("other_number_format"):
         other = {torch.float32: "bfloat16"}.get(fast_dtype(), "float32")
         os.environ["PERCEPTUAL_EDU_DTYPE"] = other  # emulated where the processor does not have it
