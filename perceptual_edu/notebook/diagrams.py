@@ -56,8 +56,8 @@ def curves(
     for i, (axis, (name, lines)) in enumerate(zip(axes[0], diagrams.items(), strict=True)):
         for k, (label, values) in enumerate(lines.items()):
             xs, ys = values if isinstance(values, tuple) else (range(1, len(values) + 1), values)
-            ys = [float(v) for v in torch.as_tensor(ys)]
-            axis.plot(list(xs), ys, _LINES[k % 4] if several else "-", label=label)
+            xs, ys = ([float(v) for v in torch.as_tensor(list(n))] for n in (xs, ys))
+            axis.plot(xs, ys, _LINES[k % 4] if several else "-", label=label)
         for (label, value), line in zip((levels or {}).items(), ("--", ":") * 2, strict=False):
             axis.axhline(value, color="black", linestyle=line, linewidth=1.2, label=label)
         labels = [word if isinstance(word, str) else word[i] for word in (x, y)]
@@ -134,7 +134,8 @@ def points(
     width
         Width of the figure in inches.
     """
-    figure, axes = panel(1, len(diagrams), width=width, squeeze=False)
+    height = width / len(diagrams) * (0.6 if len(diagrams) == 1 else 0.9) + 0.4
+    figure, axes = panel(1, len(diagrams), width=width, height=height, squeeze=False)
     names = list(dict.fromkeys(name for found in diagrams.values() for name in found))
     if path:
         _path(axes[0, -1], path)
@@ -145,7 +146,7 @@ def points(
         axis.set(xlabel=x, title=title)
         axis.margins(0.2)
     axes[0, 0].set_ylabel(y)
-    axes[0, -1].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -185,7 +186,7 @@ def heat(
     """
     rows = -(-len(maps) // (columns or 4))
     columns = columns or -(-len(maps) // rows)
-    height = rows * (PAGE / columns + 0.25)
+    height = rows * (PAGE / columns + 0.25) + (0.6 if label else 0)
     figure, axes = panel(rows, columns, height=height, squeeze=False)
     low, high = limits or (None, None)
     for axis in axes.flat[len(maps) :]:
@@ -199,7 +200,7 @@ def heat(
         for (i, k), value in _entries(values if form else values[:0]):
             axis.text(k, i, format(value, form), ha="center", va="center", color="white")
     if label:
-        figure.colorbar(image, ax=axes, label=label, shrink=0.8)
+        figure.colorbar(image, ax=axes, label=label, location="bottom", shrink=0.5, aspect=40)
     return figure
 
 

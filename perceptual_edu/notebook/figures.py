@@ -110,7 +110,8 @@ def show(
     width = min(width, PAGE, columns * LARGEST)
     titles = [_broken(title, width / columns) for title in titles or [""] * len(images)]
     lines = max(title.count("\n") + 1 for title in titles) if any(titles) else 0
-    height = rows * (width / columns * max(map(_aspect, images)) + _LINE * lines)
+    above = _LINE * lines + 0.2 * bool(lines)
+    height = rows * (width / columns * max(map(_aspect, images)) + above)
     figure, axes = panel(rows, columns, width=width, height=height, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
