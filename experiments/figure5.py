@@ -16,13 +16,13 @@ import hashlib
 import json
 import statistics
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from shared import result_parser
+from shared import load_trained, result_parser
 from tqdm import tqdm
 
 from perceptual_edu import (
@@ -30,20 +30,18 @@ from perceptual_edu import (
     LossNetwork,
     StyleRecipe,
     SuperResolutionError,
-    checkpoint,
     device,
     fast_dtype,
     load_image,
-    load_network,
     noise_like,
     optimize_image,
     photos,
-    read_card,
     style,
 )
 from perceptual_edu.assets import file_or_bundled
 from perceptual_edu.evaluation import make_report, read_report, write_report
 from perceptual_edu.evaluation.super_resolution import picture_files
+from perceptual_edu.networks import TrainedStyle, trained_styles
 
 SETTINGS = {
     "objective": "equation 5, with the weights and the style picture that the network's card names",
@@ -56,8 +54,10 @@ SETTINGS = {
 def main() -> None:
     parser = result_parser(__doc__, "figure5")
     parser.add_argument("folder", type=Path, nargs="?", help="default: the bundled photographs")
-    parser.add_argument("--network", default="starry_night", help="a shipped style")
-    parser.add_argument("--style", type=Path, help="its painting, if it is not a bundled one")
+    parser.add_argument(
+        "--network", default="starry_night", help="a shipped style; of many in a file: FILE/STYLE"
+    )
+    parser.add_argument("--paintings", type=Path, help="folder with paintings, if not bundled")
     parser.add_argument("--size", type=int, default=256, help="width and height, pixels")
     parser.add_argument("--count", type=int, default=50, help="photographs")
     parser.add_argument("--evaluations", type=int, default=150)
@@ -70,11 +70,11 @@ def main() -> None:
     rows = read_report(arguments.out)["rows"] if arguments.out.exists() else []
     task = {
         "network": arguments.network,
-        "digest": digest(checkpoint(arguments.network).read_bytes()),
-        "target": target(recipe_of(arguments.network, arguments.style)),
+        "digest": digest(trained(arguments.network).file.read_bytes()),
+        "target": target(load_trained(trained(arguments.network), arguments.paintings)[1]),
         "size": arguments.size,
         "evaluations": arguments.evaluations,
-        "painting": arguments.style,
+        "paintings": arguments.paintings,
     }
     done = {identity(row) for row in rows}
     todo = [
@@ -128,32 +128,35 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
-def recipe_of(network: str, painting: Path | None) -> StyleRecipe:
-    """How a network was trained, with the painting where it is here."""
-    recipe = StyleRecipe(**read_card(checkpoint(network))["recipe"])
-    return replace(recipe, style=str(painting)) if painting else recipe
+def trained(network: str) -> TrainedStyle:
+    """The shipped style: NAME of one that is alone in a file, FILE/NAME of one of many."""
+    for found in trained_styles():
+        alone = found.number is None
+        if network == (found.name if alone else f"{found.file.stem}/{found.name}"):
+            return found
+    raise SystemExit(f"{network}: no such style ships; see perceptual-edu styles")
 
 
 def target(recipe: StyleRecipe) -> str:
     """A fingerprint of the objective: the painting and what weighs it."""
     names = ("style_size", "content_layer", "content_weight", "style_layers", "style_weight", "tv")
+    names += ("relative_gram",) * recipe.relative_gram
     weights = json.dumps([asdict(recipe)[name] for name in names])
     return digest(file_or_bundled(recipe.style, style).read_bytes() + weights.encode())
 
 
 @cache
-def objective_of(network: str, painting: Path | None):
+def objective_of(network: str, paintings: Path | None):
     """The network and the objective it was trained with; kept by each worker."""
-    phi = LossNetwork.fast()
-    f_w = load_network(checkpoint(network)).to(device())
-    return f_w, recipe_of(network, painting).loss(phi)
+    f_w, recipe = load_trained(trained(network), paintings)
+    return f_w.to(device()), recipe.loss(LossNetwork.fast())
 
 
 def measure(
-    path: Path, known: dict | None, network, digest, target, size, evaluations, painting
+    path: Path, known: dict | None, network, digest, target, size, evaluations, paintings
 ) -> dict:
     """One photograph: itself, one pass, and L-BFGS, unless that is known."""
-    f_w, loss = objective_of(network, painting)
+    f_w, loss = objective_of(network, paintings)
     photograph = load_image(path, square=size).to(device())
     loss.set_content(photograph)
     with torch.no_grad():

@@ -1,12 +1,15 @@
-"""What the scripts share: a command line that ends in a file, and a training with its bar."""
+"""What the scripts share: a command line that ends in a file, a training with its bar, a style of a
+shipped network with its recipe."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from perceptual_edu.assets import data_folder
-from perceptual_edu.training import Recipe, train
+from perceptual_edu.networks import StyleNet, TrainedStyle, load_style
+from perceptual_edu.training import Recipe, StyleRecipe, train
 
 
 def result_parser(doc: str, name: str) -> argparse.ArgumentParser:
@@ -22,3 +25,12 @@ def follow(recipe: Recipe, photos: Path, out: Path, **how) -> None:
     steps = train(recipe, photos, out, **how)
     for _ in tqdm(steps, desc=out.stem, total=recipe.steps, unit="step", mininterval=5):
         pass
+
+
+def load_trained(style: TrainedStyle, paintings: Path | None) -> tuple[StyleNet, StyleRecipe]:
+    """A style's network, and how it was trained; the painting from a folder, if it is there."""
+    recipe = StyleRecipe(**style.card["recipe"]).alone(style.number or 0)
+    painting = paintings and paintings / Path(recipe.style).name
+    if painting and painting.is_file():
+        recipe = replace(recipe, style=str(painting))
+    return load_style(style.name, style.file), recipe

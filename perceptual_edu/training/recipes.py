@@ -132,6 +132,11 @@ class StyleRecipe:
         value = getattr(self, field)
         return value if isinstance(value, tuple) else (value,) * len(self.pictures)
 
+    def alone(self, number: int) -> StyleRecipe:
+        """The recipe of one of its styles, counting from 0."""
+        own = {f: self.each(f)[number] for f in ("style_size", "style_weight", "tv")}
+        return replace(self, style=self.pictures[number], **own)
+
     def resolved(self) -> StyleRecipe:
         """The recipe with the architecture of the network that it starts from, if any."""
         start = self.start_from or self.base
