@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from perceptual_edu import StyleRecipe, load_image, photo, read_card, save_image
+from perceptual_edu import StyleRecipe, checkpoint, load_image, photo, read_card, save_image
 from perceptual_edu.evaluation import read_report, write_report
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
@@ -212,3 +212,13 @@ def test_flicker_is_measured_reduced_and_shown(run, tmp_path):
     assert all(row["processor seconds"] > 0 for row in report["speed"])
     assert (tmp_path / "images" / "flicker.jpg").is_file()
     assert (tmp_path / "_static" / "flicker.mp4").is_file()
+
+
+def test_a_new_style_is_learned_in_three_ways_on_equal_terms(run, tmp_path):
+    shutil.copy(photo("hedgehog"), tmp_path)
+    base = checkpoint("starry_night")
+    report = run("new_style", "mosaic", "--photos", tmp_path, "--base", base, "--steps", 1)
+    parts = {row["way"]: row["part"] for row in report["rows"]}
+    assert set(parts) == {"random weights", "scales and shifts", "all weights"}
+    assert parts["scales and shifts"] < parts["random weights"]
+    assert all(row["seconds"] > 0 for row in report["rows"])
