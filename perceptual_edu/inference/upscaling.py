@@ -152,9 +152,9 @@ def match_histogram(image: Tensor, low: Tensor) -> Tensor:
     over the gaps between them, and the white of a page would come back grey. There each level
     becomes the one that has its rank in the bicubic enlargement.
 
-    Elsewhere scikit-image cuts the matched levels off to whole numbers instead of rounding them, and
-    so were the columns "histogram" of the tables measured: half a level darker, which cost up to
-    0.02 dB of PSNR (five photographs of 384 pixels, three ways to enlarge them).
+    Elsewhere scikit-image cuts the matched levels off to whole numbers instead of rounding them,
+    and so the columns "histogram" of the tables were measured: half a level darker, which cost up
+    to 0.02 dB of PSNR (five photographs of 384 pixels, three ways to enlarge them).
 
     Parameters
     ----------
