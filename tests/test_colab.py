@@ -1,0 +1,47 @@
+"""Copies of the notebooks that install the library where it is missing, and nothing where it is."""
+
+import importlib.util
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from IPython.core.interactiveshell import InteractiveShell
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ADDRESS = "https://example.org/book"
+
+spec = importlib.util.spec_from_file_location("colab", ROOT / "book" / "tools" / "colab.py")
+colab = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(colab)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_copy_is_the_notebook_after_one_cell(path, tmp_path):
+    copy = nbformat.read(colab.prepare(path, ADDRESS, tmp_path), as_version=4)
+    original = nbformat.read(path, as_version=4)
+    assert [cell.source for cell in copy.cells[1:]] == [cell.source for cell in original.cells]
+    assert ADDRESS in copy.cells[0].source
+    nbformat.validate(copy)
+
+
+@pytest.mark.parametrize(
+    ("library", "installs"),
+    [("perceptual_edu", []), ("not_there_at_all", [f'install --quiet "git+{ADDRESS}"'])],
+)
+def test_the_first_cell_installs_only_what_is_missing(library, installs):
+    shell, asked = InteractiveShell(), []
+    shell.register_magic_function(asked.append, magic_name="pip")
+    cell = colab.INSTALL.replace("perceptual_edu", library).format(address=ADDRESS)
+    assert shell.run_cell(cell).success
+    assert asked == installs
+
+
+def test_the_workflow_makes_the_copies_and_publishes_the_pages():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text())
+    job = workflow["jobs"]["publish"]
+    steps = " ".join(step.get("run", step.get("uses", "")) for step in job["steps"])
+    assert "REPOSITORY_URL" in job["env"]
+    for wanted in ("make book", "book/tools/colab.py", "actions/deploy-pages"):
+        assert wanted in steps
