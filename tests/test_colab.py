@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -12,9 +13,16 @@ ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ADDRESS = "https://example.org/book"
 
-spec = importlib.util.spec_from_file_location("colab", ROOT / "book" / "tools" / "colab.py")
-colab = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(colab)
+
+def module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+colab = module(ROOT / "book" / "tools" / "colab.py")
+pages = module(ROOT / "book" / "_ext" / "perceptual_pages.py")
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -45,3 +53,16 @@ def test_the_workflow_makes_the_copies_and_publishes_the_pages():
     assert "REPOSITORY_URL" in job["env"]
     for wanted in ("make book", "book/tools/colab.py", "actions/deploy-pages"):
         assert wanted in steps
+
+
+def test_pages_have_buttons_only_where_these_lead_somewhere(monkeypatch):
+    config = SimpleNamespace(html_theme_options={})
+    monkeypatch.delenv("REPOSITORY_URL", raising=False)
+    pages.add_launch_buttons(None, config)
+    assert config.html_theme_options == {}
+    monkeypatch.setenv("REPOSITORY_URL", ADDRESS)
+    pages.add_launch_buttons(None, config)
+    assert config.html_theme_options["repository_url"] == ADDRESS
+    assert set(config.html_theme_options["launch_buttons"]) == {
+        *("notebook_interface", "binderhub_url", "colab_url")
+    }
