@@ -70,7 +70,8 @@ def main() -> None:
             if todo := [key for key in keys if path.stem not in tables[key]]:
                 for key, found in judged(judge, path, todo):
                     tables[key][path.stem] = found
-                save({key: tables[key] for key in used}, arguments)
+                save(tables, arguments)
+    save({key: tables[key] for key in used}, arguments)  # without networks that are no more
 
 
 def enlargements(folder: Path) -> Iterator[tuple]:

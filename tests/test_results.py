@@ -1,5 +1,7 @@
 """The numbers that chapters quote: the paper's in one file, and what was measured here."""
 
+import csv
+import importlib.util
 import json
 import subprocess
 import sys
@@ -17,12 +19,13 @@ PUBLISHED = json.loads(PUBLISHED_FILE.read_text())
 
 
 def test_published_rows_say_that_they_are_quoted_and_from_where():
-    rows = [PUBLISHED["figure5"]]
+    rows = [PUBLISHED["figure5"], PUBLISHED["user_study"]]
     for part in ("table1", "super_resolution", "calibration"):
         assert PUBLISHED[part]
         rows += PUBLISHED[part]
     assert PUBLISHED["what"]
     assert all(row["tag"] == "as published" and row["source"] for row in rows)
+    assert all(type(row["read"]) is bool for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,43 @@ def test_the_published_speed_ups_follow_from_the_published_times():
             # Times are rounded: 0.05 may be anything from 0.045 to 0.055.
             ratio = seconds / row["ours_seconds"]
             assert ratio == pytest.approx(row["speedup"][iterations], rel=0.1)
+
+
+# ---------------------------------------------------------------- the photographs
+
+
+def photographs():
+    """The lines of data/photographs.tsv, by set."""
+    with (data_folder() / "photographs.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {name: [r for r in rows if r["set"] == name] for name in {r["set"] for r in rows}}
+
+
+def test_every_photograph_is_listed_with_its_source_and_hash():
+    sets = photographs()
+    counts = {"train": 2025, "val": 100, "content": 12, **SETS}
+    assert {name: len(rows) for name, rows in sets.items()} == counts
+    for rows in sets.values():
+        assert len({row["file"] for row in rows}) == len(rows)
+        for row in rows:
+            assert row["source"]
+            assert row["path"]
+            assert len(row["sha256"]) == len(row["phash"]) == 16
+
+
+def test_no_photograph_of_training_is_one_that_is_measured_with():
+    sets = photographs()
+    train = sets.pop("train")
+    trained = {row["sha256"] for row in train}
+    places = {(row["source"], row["path"]) for row in train}
+    codes = [int(row["phash"], 16) for row in train]
+    for name, rows in sets.items():
+        for row in rows:
+            assert row["sha256"] not in trained, (name, row["file"])
+            assert (row["source"], row["path"]) not in places, (name, row["file"])
+            code = int(row["phash"], 16)
+            bits = min((code ^ other).bit_count() for other in codes)
+            assert bits > 6, (name, row["file"], "may be a copy of one that was trained with")
 
 
 FILES = sorted(set((data_folder() / "results").glob("*.json")) - {PUBLISHED_FILE})
@@ -99,6 +139,50 @@ def test_missing_and_broken_files_are_named(tmp_path):
     for name, message in (("none.json", "no such file"), ("broken.json", "not JSON")):
         with pytest.raises(ResultError, match=f"{name}: {message}"):
             read_report(tmp_path / name)
+
+
+@pytest.fixture(scope="module")
+def claims():
+    spec = importlib.util.spec_from_file_location("claims", ROOT / "book" / "tools" / "claims.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("published", "here", "within", "says"),
+    [
+        (27.0, 26.69, "0.3 dB", "differs"),
+        (27.0, 26.71, "0.3 dB", "within 0.3 dB"),
+        (27.0, 27.29, "0.3 dB", "within 0.3 dB"),
+        (27.0, 27.31, "0.3 dB", "exceeds, other recipe"),
+        (1000, 949, "5 %", "differs"),
+        (1000, 951, "5 %", "within 5 %"),
+        (1000, 1049, "5 %", "within 5 %"),
+        (1000, 1051, "5 %", "exceeds, other recipe"),
+        ((50, 100), 47, "5 %", "differs"),
+        ((50, 100), 48, "5 %", "within 5 %"),
+        ((50, 100), 70.5, "5 %", "within 5 %"),
+        ((50, 100), 106, "5 %", "exceeds, other recipe"),
+        (27.0, None, "0.3 dB", "not measured"),
+    ],
+)
+def test_a_verdict_looks_both_ways(claims, published, here, within, says):
+    assert claims.verdict(published, here, within) == says
+
+
+def test_with_the_same_recipe_better_is_different_too(claims):
+    assert claims.verdict(27.0, 27.31, "0.3 dB", same_recipe=True) == "differs"
+    assert claims.verdict(27.0, 27.29, "0.3 dB", same_recipe=True) == "within 0.3 dB"
+
+
+def test_a_claim_marks_values_that_were_not_read(claims):
+    value = claims.Value(27.0, 26.0, "0.3 dB", "{:.2f}")
+    for read, told in ((True, "27.00"), (False, "27.00 †")):
+        claim = claims.Numbers("PSNR", (value,), "ours, n = 5", read=read)
+        assert claim.row() == ("PSNR", told, "26.00", "ours, n = 5", "differs")
+    statement = claims.Statement("people prefer it", "yes", "", "nobody was asked", None)
+    assert statement.row()[1::3] == ("yes †", "not measured")
 
 
 def test_the_page_of_results_fits_the_data():
