@@ -74,6 +74,32 @@ def test_every_exercise_has_a_folded_solution(path):
 
 
 @every_notebook
+def test_a_chapter_asks_four_questions_with_one_right_answer_each(path):
+    questions = re.findall(r"```\{recall\} (.+)\n((?:.+\n)+?)```", text_of(execute.read(path)))
+    assert len(questions) == 4
+    for question, answers in questions:
+        verdicts = [line.split(":")[0] for line in answers.splitlines()]
+        assert sorted(verdicts) == ["no", "no", "yes"], question
+        assert all(" | " in line for line in answers.splitlines()), question
+
+
+SOLUTION = re.compile(r"(`{3,})\{solution\} *(\S+)\n(.*?)\n\1", re.DOTALL)
+
+
+@every_notebook
+def test_the_code_of_solutions_is_python(path):
+    solutions = SOLUTION.findall(text_of(execute.read(path)))
+    codes = [
+        (label, code)
+        for _, label, body in solutions
+        for code in re.findall(r"```python\n(.*?)```", body, re.DOTALL)
+    ]
+    assert codes
+    for label, code in codes:
+        compile(code, label, "exec")
+
+
+@every_notebook
 def test_the_last_cell_says_where_the_outputs_come_from(path):
     last = code_cells(execute.read(path))[-1]
     assert "provenance()" in last.source
