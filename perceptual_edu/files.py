@@ -24,9 +24,16 @@ def written_atomically(path: Path) -> Iterator[Path]:
     short otherwise, because ``path`` may have as long a name as the file system allows.
     """
     suffix = path.suffix if len(os.fsencode(path.suffix)) < 50 else ""
-    if path.exists() and not path.is_file():
-        yield from _written_through(path, suffix)
-        return
+    special = path.exists() and not path.is_file()
+    try:
+        yield from _written_through(path, suffix) if special else _replaced(path, suffix)
+    except OSError as error:
+        if error.errno and not error.filename:  # such as a full disk
+            error.filename = str(path)
+        raise
+
+
+def _replaced(path: Path, suffix: str) -> Iterator[Path]:
     target = destination(path)
     temporary = target.with_name(f".{secrets.token_hex(8)}{suffix}")
     temporary.touch(exist_ok=False)  # with the permissions that new files get here

@@ -18,8 +18,9 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from .devices import free_memory
+from .errors import one_line
 from .files import check_destination, written_atomically
-from .pictures import ImageError, decode, one_line, to_srgb, upright
+from .pictures import ImageError, decode, to_srgb, upright
 
 LUMA = (0.299, 0.587, 0.114)
 """Brightness from R, G, B (Rec. 601, as in YIQ and YCbCr)."""
@@ -237,7 +238,8 @@ def save_image(
         with written_atomically(path) as temporary:
             picture.save(temporary, quality=quality)
     except Exception as error:  # encoders raise nearly anything, as decoders do
-        raise ImageError(f"{path}: cannot be written ({one_line(error)})") from None
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise ImageError(f"{path}: cannot be written ({reason})") from None
 
 
 def to_8_bit(image: Tensor) -> Tensor:

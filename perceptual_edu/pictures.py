@@ -14,7 +14,7 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
-from .errors import MendableError
+from .errors import MendableError, one_line
 
 T = TypeVar("T")
 
@@ -78,11 +78,6 @@ def pictures_in(folder: Path) -> list[Path]:
     """
     paths = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
     return [path for path in paths if is_picture_name(path) and path.is_file()]
-
-
-def one_line(error: Exception) -> str:
-    """What an exception says, or its name if it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def upright(picture: Image.Image) -> Image.Image:

@@ -176,3 +176,59 @@ def test_a_training_is_refused_where_what_lies_beside_its_network_cannot_be_writ
         code, _, errors = command("train", "sr", "--photos", ".", "-o", "x.safetensors")
         assert (code, errors) == (1, f"error: x{suffix}: is a folder; wanted is the name of a file")
         (tmp_path / f"x{suffix}").rmdir()
+
+
+def test_a_result_never_replaces_a_picture_that_is_read(command, tmp_path):
+    (tmp_path / "in").mkdir()
+    picture, link = tmp_path / "in" / "a.png", tmp_path / "link.png"
+    Image.new("RGB", (70, 70), "red").save(picture)
+    link.symlink_to(picture)
+    before = picture.read_bytes()
+    for arguments, words in (
+        (("gatys", picture, "starry_night", "-o", link), "is one of the photographs"),
+        (("gatys", "kingfisher", picture, "-o", "in/../in/a.png"), "is one of the photographs"),
+        (("upscale", link, "-o", picture), "is one of the photographs"),
+        (("upscale", "in", "-o", "in"), "is one of the photographs"),
+        (("score", "in", "-o", picture), "a table is written as .json"),
+        (("bench", "gatys", "-o", picture), "a table is written as .json"),
+    ):
+        code, out, errors = command(*arguments)
+        assert (code, out) == (1, "")
+        assert words in errors
+        assert len(errors.strip().splitlines()) == 1
+    assert picture.read_bytes() == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("case", COMMANDS[:5], ids=lambda case: case[1])
+def test_a_full_disk_is_one_line_that_names_the_file(command, tmp_path, case):
+    suffix, *arguments = ("in/photo.jpg" if part == "kingfisher" else part for part in case)
+    few = {"gatys": ("--steps", 1), "score": ("--model", "bicubic")}.get(arguments[0], ())
+    few += ("--size", 32) if arguments[0] in ("gatys", "stylize") else ()
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (80, 80), "red").save(tmp_path / "in" / "photo.jpg")
+    (tmp_path / f"full{suffix}").symlink_to("/dev/full")
+    code, out, errors = command(*arguments, *few, "-o", f"full{suffix}")
+    assert (code, out) == (1, "")
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith(f"error: full{suffix}: ")
+    assert "No space left on device" in last
+
+
+def test_names_with_control_codes_take_one_line_and_command_no_terminal(command, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("bad\nerror: x\x1b[31m.png", "good\n.png"):
+        Image.new("RGB", (20, 20)).save(tmp_path / "in" / name)
+    (tmp_path / "in" / "bad\nerror: x\x1b[31m.png").write_text("words")
+    code, out, errors = command("upscale", "in", "--model", "bicubic", "-o", "out\n")
+    assert (code, out) == (1, "out\\n: 1 of 2 pictures\n")
+    assert "skipped in/bad error: x\\x1b[31m.png: not a picture" in errors
+    code, out, errors = command("upscale", "gone\n.png", "--model", "bicubic", "-o", "o.png")
+    assert (code, errors) == (1, "error: gone\\n.png: no such file")
+
+
+@pytest.mark.parametrize("verb", [("stylize", "-s", "starry_night"), ("upscale",)])
+def test_a_link_to_itself_is_no_picture(command, tmp_path, verb):
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    code, _, errors = command(*verb, "loop.png", "-o", "out.png")
+    assert (code, errors) == (1, "error: loop.png: no such file")

@@ -10,18 +10,12 @@ from tqdm import tqdm
 
 from ..assets import data_folder
 from ..files import check_destination
+from .paths import check_table
 
 app = typer.Typer(help="Measure this machine.", rich_markup_mode=None)
 
-
-def _writable(out: Path | None) -> Path | None:
-    if out:
-        check_destination(out)  # before minutes of measuring
-    return out
-
-
-Out = Annotated[
-    Path | None, typer.Option("-o", "--out", help="JSON file to write.", callback=_writable)
+Out = Annotated[  # looked at before minutes of measuring
+    Path | None, typer.Option("-o", "--out", help="JSON file to write.", callback=check_table)
 ]
 
 

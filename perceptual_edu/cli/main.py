@@ -14,8 +14,9 @@ import typer
 from tqdm import tqdm
 
 from .. import assets
-from ..errors import MendableError
+from ..errors import MendableError, one_line, printable
 from . import bench, photos, stylize, train, upscale, video, webcam
+from .paths import check_not_among
 
 if TYPE_CHECKING:
     from ..lbfgs import Step
@@ -87,9 +88,12 @@ def gatys_command(
     from ..optimize import gatys
 
     check_output(out)
+    photograph = assets.file_or_bundled(content, assets.photo)
+    painting = assets.file_or_bundled(style, assets.style)
+    check_not_among([photograph, painting], out)
     iterations = gatys(
-        load_image(assets.file_or_bundled(content, assets.photo), long_side=size),
-        load_image(assets.file_or_bundled(style, assets.style), long_side=style_size),
+        load_image(photograph, long_side=size),
+        load_image(painting, long_side=style_size),
         content_weight=content_weight,
         style_weight=style_weight,
         tv=tv,
@@ -101,7 +105,8 @@ def gatys_command(
     if last is None:  # interrupted before there was a picture
         raise typer.Abort
     save_image(last.image, out)
-    print(f"{out}: objective {last.terms['total']:,.0f} after {last.evaluations} evaluations")
+    done = f"objective {last.terms['total']:,.0f} after {last.evaluations} evaluations"
+    print(printable(f"{out}: {done}"))
     if interrupted:
         raise typer.Exit(130)
 
@@ -128,4 +133,5 @@ def main() -> None:
     try:
         app()
     except (MendableError, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+        said = one_line(error) if isinstance(error, OSError) else str(error)
+        sys.exit(printable(f"error: {said}"))

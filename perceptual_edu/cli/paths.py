@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import typer
 from tqdm import tqdm
 
 from .. import assets
-from ..pictures import ImageError, is_picture_name, one_line, pictures_in
+from ..errors import one_line, printable
+from ..files import check_destination
+from ..pictures import ImageError, is_picture_name, pictures_in
 
 # Formats that photographs come in and that Pillow writes well; others become .jpg.
 _KEPT = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -35,7 +37,7 @@ def for_each(
     """
     if results == [out]:
         try:
-            print(work(sources[0], out))
+            print(printable(work(sources[0], out)))
         except (MemoryError, RuntimeError) as error:
             if not _is_of_memory(error):
                 raise
@@ -43,7 +45,7 @@ def for_each(
         return
     out.mkdir(parents=True, exist_ok=True)
     failed = each(sources, results, work)
-    print(f"{out}: {len(sources) - failed} of {len(sources)} pictures")
+    print(printable(str(out)) + f": {len(sources) - failed} of {len(sources)} pictures")
     if failed:
         raise typer.Exit(1)
 
@@ -58,7 +60,7 @@ def each(sources: list[Path], results: list[Path], work: Callable[[Path, Path], 
             except Exception as error:  # whatever it is, the next picture may be a good one
                 failed += 1
                 name = "" if str(source) in str(error) else f"{source}: "
-                bar.write(f"skipped {name}{_reason(error)}", file=bar.fp)
+                bar.write(printable(f"skipped {name}{_reason(error)}"), file=bar.fp)
     return failed
 
 
@@ -88,7 +90,7 @@ def _expand(pictures: Sequence[str]) -> list[Path]:
             found += inside
         else:
             found.append(assets.file_or_bundled(name, assets.photo))
-    return list({path.resolve(): path for path in found}.values())
+    return list({os.path.realpath(path): path for path in found}.values())
 
 
 def _is_pattern(path: Path) -> bool:
@@ -122,11 +124,24 @@ def _results(pictures: Sequence[str], sources: list[Path], out: Path) -> list[Pa
         results = [out]
     else:
         results = _names_in(out, sources)
-    originals = {source.resolve() for source in sources}
     for result in results:
-        if result.resolve() in originals:
-            raise ImageError(f"{result}: is one of the photographs; choose another place for -o")
+        check_not_among(sources, result)
     return results
+
+
+def check_not_among(sources: Iterable[Path], out: Path) -> None:
+    """Raise :class:`ImageError` if ``out`` is one of the pictures that are read."""
+    if os.path.realpath(out) in set(map(os.path.realpath, sources)):
+        raise ImageError(f"{out}: is one of the photographs; choose another place for -o")
+
+
+def check_table(out: Path | None) -> Path | None:
+    """Raise OSError or :class:`ImageError` now if a table could not be written as ``out`` later."""
+    if out and is_picture_name(out):
+        raise ImageError(f"{out}: is a picture's name; a table is written as .json")
+    if out:
+        check_destination(out)
+    return out
 
 
 def _names_in(folder: Path, sources: list[Path]) -> list[Path]:

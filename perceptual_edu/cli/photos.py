@@ -16,6 +16,7 @@ from ..datasets.coco import COCO_2014, COCO_2014_BYTES, Downloaded, archive_in, 
 from ..datasets.index import PIXELS, finished_index, index_digest
 from ..datasets.packing import Packed, pack_photos
 from ..datasets.sr_benchmarks import BENCHMARKS, SETS, differing, sr_benchmarks
+from ..errors import printable
 
 app = typer.Typer(help="Photographs to train with.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -122,6 +123,6 @@ def _summary(pack: Path, *, speed: str = "", listed: int | None = None) -> None:
     if skipped:
         print(f"skipped {len(skipped):,} of {len(entries):,} files:")
     for entry in skipped[:listed]:
-        print(f"  {entry['name']}: {entry['skipped']}")
+        print(printable(f"  {entry['name']}: {entry['skipped']}"))
     if skipped[listed:] and listed is not None:
         print(f"  ... all of them: perceptual-edu photos info {pack}")

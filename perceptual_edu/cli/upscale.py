@@ -11,7 +11,7 @@ import typer
 from .. import assets
 from ..networks.cards import NetworkError
 from ..pictures import ImageError, is_picture_name
-from .paths import each, for_each, sources_and_results
+from .paths import check_table, each, for_each, sources_and_results
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,7 +82,9 @@ def score_command(
         list[str] | None, typer.Option(help="Model to score; may be repeated. Default: all.")
     ] = None,
     match_histogram: Histogram = False,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="JSON file to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="JSON file to write.", callback=check_table)
+    ] = None,
 ) -> None:
     """Shrink pictures, enlarge them again, and say how near the result is to the original.
 
@@ -94,12 +96,9 @@ def score_command(
     from ..devices import device
     from ..evaluation.reports import write_report
     from ..evaluation.super_resolution import mean_scores, picture_files, score_picture
-    from ..files import check_destination
     from ..loss_network import LossNetwork
 
     files = picture_files(folder)  # before anything long
-    if out:
-        check_destination(out)
     networks = {name: upscaler(name, factor) for name in model or _available(factor)}
     how = {
         "factor": factor,

@@ -14,7 +14,8 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from ..pictures import ImageError, decode, one_line, to_srgb, upright
+from ..errors import one_line
+from ..pictures import ImageError, decode, to_srgb, upright
 from .index import Item, PhotosError
 
 SMALLEST = 64

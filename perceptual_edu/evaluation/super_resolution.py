@@ -96,7 +96,8 @@ def enlarge(
 def picture_files(folder: Path) -> list[Path]:
     """The pictures in a folder, in the order of their names."""
     if not folder.is_dir():
-        raise SuperResolutionError(f"{folder}: no such folder")
+        what = "is not a folder" if folder.exists() else "no such folder"
+        raise SuperResolutionError(f"{folder}: {what}")
     files = pictures_in(folder)
     if not files:
         raise ImageError(f"{folder}: no pictures in this folder")
