@@ -55,7 +55,7 @@ def style() -> None:
     """Use the book's style in a notebook: for all figures, which are stored as small JPEGs."""
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-    set_matplotlib_formats("jpeg", pil_kwargs={"quality": 75, "optimize": True})
+    set_matplotlib_formats("jpeg", pil_kwargs={"quality": 65, "optimize": True})
     plt.rcParams.update(STYLE)
 
 
