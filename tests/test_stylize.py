@@ -216,6 +216,20 @@ def test_the_onnx_model_gives_the_same_pictures_at_any_size(tmp_path, choices):
         torch.testing.assert_close(torch.from_numpy(styled), expected, atol=0.05, rtol=0)
 
 
+def test_half_precision_weights_halve_the_onnx_model_and_change_nothing_that_is_seen(tmp_path):
+    network = random_network()
+    image = 255 * torch.rand(1, 3, 24, 30).numpy()
+    pictures, sizes = [], []
+    for half in (False, True):
+        path = tmp_path / f"{half}.onnx"
+        export_onnx(network, path, half=half)
+        session = onnxruntime.InferenceSession(path)
+        pictures.append(session.run(None, {"image": image})[0])
+        sizes.append(path.stat().st_size)
+    assert abs(pictures[0] - pictures[1]).max() < 0.5
+    assert sizes[1] < 0.6 * sizes[0]
+
+
 def test_the_onnx_model_of_many_styles_takes_their_weights(tmp_path):
     network = random_network(styles=["a", "b", "c"])
     export_onnx(network, tmp_path / "model.onnx")

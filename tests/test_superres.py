@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,7 @@ from perceptual_edu.evaluation import (
 )
 from perceptual_edu.images import bicubic, luma
 from perceptual_edu.inference import match_histogram, upscale, upscaling
+from perceptual_edu.inference.onnx_export import export_onnx
 from perceptual_edu.networks import SRCNN, StyleNet, SuperResolutionNet, load_network, save_network
 from perceptual_edu.training import SuperResolutionRecipe, TrainingError, train
 from perceptual_edu.training.optimizers import rate_factor
@@ -265,6 +267,19 @@ def test_files_give_the_same_network(network, tmp_path):
     low = 255 * torch.rand(1, 3, 12, 12)
     with torch.no_grad():
         assert (again(low) - network(low)).abs().mean() < 0.5  # half precision
+
+
+@pytest.mark.parametrize("padding", ["reflection", "zero"])
+@pytest.mark.parametrize("upsampling", ["bilinear", "resize", "shuffle", "transposed"])
+def test_the_onnx_model_enlarges_as_the_network_does(tmp_path, upsampling, padding):
+    network = random_network(width=6, norm="batch", upsampling=upsampling, padding=padding)
+    export_onnx(network, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    low = 255 * torch.rand(1, 3, 17, 20)
+    with torch.no_grad():
+        expected = network(low)
+    (enlarged,) = session.run(["enlarged"], {"image": low.numpy()})
+    torch.testing.assert_close(torch.from_numpy(enlarged), expected, atol=0.05, rtol=0)
 
 
 # ---------------------------------------------------------------- tiles

@@ -1,4 +1,4 @@
-"""A style network as an ONNX file, for the browser, the telephone and other programs.
+"""A network as an ONNX file, for the browser, the telephone and other programs.
 
 The graph is written node by node. PyTorch's exporters would trace one forward pass, which needs
 another package (onnxscript) or is on its way out (TorchScript), and finds a longer graph.
@@ -16,17 +16,23 @@ from torch import Tensor, nn
 from ..files import check_destination, written_atomically
 from ..networks.blocks import Block, InstanceNorm, ResidualBlock, UpsampleBlock
 from ..networks.style import START_PADDING, StyleNet
+from ..networks.super_resolution import SuperResolutionNet
+from ..networks.upsampling import small_filters
 
 _OPSET, _IR = 17, 8  # of 2022: old enough for runtimes that are not of today
 
 
-def export_onnx(network: StyleNet, path: str | Path) -> None:
-    """Write a style network as an ONNX model in float32.
+def export_onnx(
+    network: StyleNet | SuperResolutionNet, path: str | Path, *, half: bool = False
+) -> None:
+    """Write a network as an ONNX model that computes in float32.
 
-    Its input ``image`` and its output ``styled`` are (batch, 3, height, width), RGB, in [0, 255],
-    of any size from :attr:`~perceptual_edu.networks.style.StyleNet.smallest` on. A network of
-    several styles has a second input, ``weights``, (1, N): how much of each style, in sum 1. The
-    styles' names are in the model's metadata, ``styles``, separated by line breaks.
+    Its input ``image`` is (batch, 3, height, width), RGB, in [0, 255], of any size from the
+    network's ``smallest`` on. The output of a style network, ``styled``, is of the same size, in
+    [0, 255]. A network of several styles has a second input, ``weights``, (1, N): how much of each
+    style, in sum 1. The styles' names are in the model's metadata, ``styles``, separated by line
+    breaks. The output of a super-resolution network, ``enlarged``, is what its
+    :meth:`~perceptual_edu.networks.super_resolution.SuperResolutionNet.forward` gives.
 
     Parameters
     ----------
@@ -34,6 +40,9 @@ def export_onnx(network: StyleNet, path: str | Path) -> None:
         Batch normalisation uses its running statistics.
     path
         The file to write: ``NAME.onnx``.
+    half
+        Store the weights in half precision, as our own files do: half the size. A runtime makes
+        them float32 when it loads the model, so that it computes as fast.
 
     Raises
     ------
@@ -44,7 +53,7 @@ def export_onnx(network: StyleNet, path: str | Path) -> None:
     """
     path = Path(path)
     check_model_path(path)
-    model = _model(network)
+    model = _model(network, half=half)
     onnx.checker.check_model(model, full_check=True)
     with written_atomically(path) as temporary:
         onnx.save(model, temporary)
@@ -57,49 +66,83 @@ def check_model_path(path: Path) -> None:
     check_destination(path)
 
 
-def _model(network: StyleNet) -> onnx.ModelProto:
-    graph = _Graph(several=len(network.styles) > 1)
+def _model(network: StyleNet | SuperResolutionNet, *, half: bool) -> onnx.ModelProto:
+    names = network.styles if isinstance(network, StyleNet) else ()
+    graph = _Graph(several=len(names) > 1, half=half)
+    if isinstance(network, StyleNet):
+        output, sides = _style(graph, network), ["height", "width"]
+    else:
+        output, sides = _super_resolution(graph, network), ["large height", "large width"]
+    inputs = [_floats("image", "batch", 3, "height", "width")]
+    if graph.several:
+        inputs.append(_floats("weights", 1, len(names)))
+    outputs = [_floats(output, "batch", 3, *sides)]
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, type(network).__name__, inputs, outputs, graph.constants),
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR,
+        producer_name="perceptual_edu",
+        doc_string=f"{network!r}. RGB images in [0, 255].",
+    )
+    if names:
+        helper.set_model_props(model, {"styles": "\n".join(names)})
+    return model
+
+
+def _floats(name: str, *shape: int | str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _style(graph: _Graph, network: StyleNet) -> str:
     margin = START_PADDING if network.config["padding"] == "start" else 0
     size = graph.node("Shape", "image", start=2, end=4)
     # ONNX's Mod, like Python's %, has the sign of the divisor: -5 % 4 is 3.
     missing = graph.node("Mod", graph.node("Neg", size), graph.constant(np.int64([4, 4])))
     before = graph.constant(np.int64([0, 0, margin, margin, 0, 0]))
     after = graph.node("Add", missing, graph.constant(np.int64([margin, margin])))
-    x = graph.node("Div", "image", graph.constant(np.float32(127.5)))
-    x = graph.node("Sub", x, graph.constant(np.float32(1)))
-    x = graph.node("Pad", x, graph.node("Concat", before, after, axis=0), mode="reflect")
-    for layer in network.layers:
-        add = _residual if isinstance(layer, ResidualBlock) else _block
-        x = add(graph, layer, x)
+    x = graph.node("Concat", before, after, axis=0)
+    x = _layers(graph, network, graph.node("Pad", _scaled(graph), x, mode="reflect"))
     nothing, last_axes = graph.constant(np.int64([0, 0])), graph.constant(np.int64([2, 3]))
-    x = graph.node("Tanh", graph.node("Slice", x, nothing, size, last_axes))
-    x = graph.node("Add", x, graph.constant(np.float32(1)))
-    graph.node("Mul", x, graph.constant(np.float32(127.5)), output="styled")
-    shape = ["batch", 3, "height", "width"]
-    image, styled = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name in ("image", "styled")
-    )
-    inputs = [image]
-    if graph.several:
-        weights = [1, len(network.styles)]
-        inputs.append(helper.make_tensor_value_info("weights", TensorProto.FLOAT, weights))
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, "StyleNet", inputs, [styled], graph.constants),
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR,
-        producer_name="perceptual_edu",
-        doc_string=f"{network!r}. RGB images in [0, 255].",
-    )
-    helper.set_model_props(model, {"styles": "\n".join(network.styles)})
-    return model
+    return _tanh(graph, graph.node("Slice", x, nothing, size, last_axes), "styled")
+
+
+def _super_resolution(graph: _Graph, network: SuperResolutionNet) -> str:
+    x = _layers(graph, network, _scaled(graph))
+    if network.config["upsampling"] == "transposed":
+        return _tanh(graph, x, "enlarged")
+    scales = graph.constant(np.float32([1, 1] + [network.config["factor"]] * 2))
+    keys = dict(mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
+    plain = graph.node("Resize", "image", "", scales, **keys)
+    x = graph.node("Mul", x, graph.constant(np.float32(127.5)))
+    return graph.node("Add", plain, x, output="enlarged")
+
+
+def _scaled(graph: _Graph) -> str:
+    x = graph.node("Div", "image", graph.constant(np.float32(127.5)))
+    return graph.node("Sub", x, graph.constant(np.float32(1)))
+
+
+def _layers(graph: _Graph, network: StyleNet | SuperResolutionNet, x: str) -> str:
+    for layer in network.layers:
+        if isinstance(layer, nn.PixelShuffle):
+            x = graph.node("DepthToSpace", x, blocksize=layer.upscale_factor, mode="CRD")
+        else:
+            add = _residual if isinstance(layer, ResidualBlock) else _block
+            x = add(graph, layer, x)
+    return x
+
+
+def _tanh(graph: _Graph, x: str, output: str) -> str:
+    x = graph.node("Add", graph.node("Tanh", x), graph.constant(np.float32(1)))
+    return graph.node("Mul", x, graph.constant(np.float32(127.5)), output=output)
 
 
 class _Graph:
     """Nodes and constants, named by number; each method returns the name of what it added."""
 
-    def __init__(self, *, several: bool) -> None:
+    def __init__(self, *, several: bool, half: bool) -> None:
         self.several = several  # styles
+        self.half = half
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
 
@@ -113,25 +156,29 @@ class _Graph:
             value.detach().float().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
         )
         name = f"constant{len(self.constants)}"
+        # A few numbers are not worth a node.
+        halved = self.half and array.dtype == np.float32 and array.size > 64
+        array = array.astype(np.float16) if halved else array
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
+        return self.node("Cast", name, to=TensorProto.FLOAT) if halved else name
 
 
 def _block(graph: _Graph, block: Block, x: str) -> str:
     conv = block.conv
-    operator = "Conv"
-    how = dict(kernel_shape=conv.kernel_size, strides=conv.stride, pads=conv.padding * 2)
+    weight, bias, pads = conv.weight, conv.bias, conv.padding * 2
+    operator, how = "Conv", dict(strides=conv.stride)
     if isinstance(conv, nn.ConvTranspose2d):
         operator, how = "ConvTranspose", how | dict(output_padding=conv.output_padding)
-    elif isinstance(block, UpsampleBlock):
-        scales = graph.constant(np.float32([1, 1, 2, 2]))
-        nearest = dict(coordinate_transformation_mode="asymmetric", nearest_mode="floor")
-        x = graph.node("Resize", x, "", scales, mode="nearest", **nearest)
+    elif isinstance(block, UpsampleBlock):  # both at once, at the small size
+        weight, bias = small_filters(conv, block.upsampling)
     if block.margin:
         margins = graph.constant(np.int64([0, 0, block.margin, block.margin] * 2))
         mode = {"replicate": "edge"}.get(block.border, block.border)
         x = graph.node("Pad", x, margins, mode=mode)
-    x = graph.node(operator, x, graph.constant(conv.weight), graph.constant(conv.bias), **how)
+    filters = graph.constant(weight), graph.constant(bias)
+    x = graph.node(operator, x, *filters, kernel_shape=conv.kernel_size, pads=pads, **how)
+    if len(bias) > conv.out_channels:
+        x = graph.node("DepthToSpace", x, blocksize=2, mode="DCR")
     norm = block.norm
     if isinstance(norm, InstanceNorm):
         values = (_mixed(graph, each) for each in (norm.weight, norm.bias))
