@@ -15,6 +15,7 @@ BOOK_SOURCES = _config.yml _toc.yml $(shell find book/ notebooks/ perceptual_edu
 INSTALLED := $(VENV)/.installed
 WEIGHTS   := $(VENV)/.weights
 BUILT     := _build/.built
+TRY       := book/_static/try/made/contents.js
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -85,11 +86,16 @@ $(WEIGHTS): $(INSTALLED)
 	@$(BIN)/perceptual-edu weights && touch $@ || \
 	  echo "VGG-16's weights are missing (see above): the book builds, but notebooks and tests that use them will not run" >&2
 
+# What the page Try it runs, from the shipped networks and, where npm was there, a runtime.
+$(TRY): book/tools/try_it.py perceptual_edu/inference/onnx_export.py data/checkpoints \
+	$(wildcard data/checkpoints/* data/styles/* book/_static/vendor/onnxruntime-web/VERSION)
+	@$(BIN)/python book/tools/try_it.py
+
 # --all: Sphinx repeats a warning only when it reads the page again, so an incremental build could
 # turn a failure into a success. It takes seconds; make skips it when nothing changed.
 # -n -W --keep-going: every broken reference, citation, link or picture fails the build.
 # The old pages go first: a page that is no longer written would stay and be checked.
-$(BUILT): $(BOOK_SOURCES)
+$(BUILT): $(TRY) $(BOOK_SOURCES)
 	@rm -rf _build
 	@$(BIN)/jupyter-book build . -q --all -n -W --keep-going
 	@touch $@

@@ -53,12 +53,12 @@ def find_chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator:
-    """A headless Chromium with a fresh profile."""
+def chromium(*flags: str) -> Iterator:
+    """A headless Chromium with a fresh profile, and with more flags where a test wants them."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*FLAGS, *flags])
         try:
             yield browser
         finally:

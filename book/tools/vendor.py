@@ -1,9 +1,10 @@
 """Fetch the scripts that the book's pages need, so that a reader's browser asks nobody else.
 
-MathJax draws the formulas; html-manager draws the ipywidgets. Both come from npm as packages of a
-fixed version. The archive must match the SHA-512 recorded here, and only the files listed here
-leave it. Without npm, or without a network, the build still works: book/_ext/perceptual_book.py
-then leaves Sphinx's default, a public CDN, in place.
+MathJax draws the formulas, html-manager draws the ipywidgets, and onnxruntime-web runs networks on
+the page Try it. They come from npm as packages of a fixed version. The archive must match the
+SHA-512 recorded here, and only the files listed here leave it. Without npm, or without a network,
+the build still works: book/_ext/perceptual_book.py then leaves Sphinx's default, a public CDN, in
+place, and the page Try it says that it was built without a runtime.
 
 Not `npm ci` with a lock: html-manager's script is complete in itself, but its package names 130
 others, and all of them, 150 MB installed, would be fetched and locked for nothing.
@@ -38,6 +39,7 @@ class Package:
     folder: str  # below VENDOR
     files: tuple[str, ...]  # patterns inside the archive
     strip: str  # leading path that is dropped
+    without: str = "The book will load this script from a public CDN"
 
     @property
     def label(self) -> str:
@@ -68,6 +70,23 @@ PACKAGES = (
             "package/dist/embed.js",
             "package/dist/embed.js.LICENSE.txt",
             "package/dist/*.woff2",
+        ),
+        strip="package/dist/",
+    ),
+    # The page Try it: a runtime for the processor, and one that knows WebGPU too.
+    Package(
+        name="onnxruntime-web",
+        version="1.24.3",
+        without="The page Try it will only say so",
+        sha512="41dDq7fxtTm0XzGE7N0d6m8FcOY8EWtUA65GkOixJPB/G7DGzBmiDAnVVXHznRw9bgUZpb+4/1lQK/PNxGpbrQ==",
+        folder="onnxruntime-web",
+        files=(
+            "package/dist/ort.wasm.min.js",
+            "package/dist/ort-wasm-simd-threaded.mjs",
+            "package/dist/ort-wasm-simd-threaded.wasm",
+            "package/dist/ort.jspi.min.js",
+            "package/dist/ort-wasm-simd-threaded.jspi.mjs",
+            "package/dist/ort-wasm-simd-threaded.jspi.wasm",
         ),
         strip="package/dist/",
     ),
@@ -166,7 +185,7 @@ def main() -> int:
             fetch(package)
         except (VendorError, OSError) as error:
             print(
-                f"Offline pages: {error}. The book will load this script from a public CDN.",
+                f"Offline pages: {error}. {package.without}.",
                 file=sys.stderr,
             )
         else:
