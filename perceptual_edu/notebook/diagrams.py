@@ -198,7 +198,8 @@ def heat(
         if extent is None:
             axis.set(xticks=[], yticks=[])
         for (i, k), value in _entries(values if form else values[:0]):
-            axis.text(k, i, format(value, form), ha="center", va="center", color="white")
+            ink = "white" if image.norm(value) < 0.6 else "black"
+            axis.text(k, i, format(value, form), ha="center", va="center", color=ink)
     if label:
         figure.colorbar(image, ax=axes, label=label, location="bottom", shrink=0.5, aspect=40)
     return figure
