@@ -52,7 +52,7 @@ execute: setup ## re-run all notebooks, or one: make execute NOTEBOOK=notebooks/
 	@$(BIN)/python book/tools/execute.py $(if $(NOTEBOOK),$(NOTEBOOK),--all)
 
 clean: ## remove what was built (.venv and the weights' cache stay)
-	rm -rf _build .pytest_cache .ruff_cache build *.egg-info
+	rm -rf _build book/_static/try/made .pytest_cache .ruff_cache build *.egg-info
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -print | xargs rm -rf
 
 # pip runs again only when the pins or the package's metadata change.

@@ -193,7 +193,8 @@ def test_styles_of_one_network_are_mixed_with_sliders(tab, site, picture):
     mixture = {"third_rail": 0.75, "second_wind": 0.25}
     assert_alike(found, stylize(network, load_image(picture), mixture, dtype=torch.float32))
     assert "-third_rail_75+second_wind_25-" in name
-    assert "third_rail:0.75+second_wind:0.25" in tab.locator("#try-command").inner_text()
+    command = "--style third_rail:0.75+second_wind:0.25 --network many"
+    assert command in tab.locator("#try-command").inner_text()
 
 
 def test_a_painted_picture_follows_every_change(tab):
@@ -399,6 +400,17 @@ def test_without_npm_the_page_says_that_it_was_built_without(visit, site, tmp_pa
 )
 def test_the_titles_of_styles_read_naturally(name, title):
     assert try_it.title(name) == title
+
+
+def test_a_style_that_is_alone_and_in_a_network_of_many_has_two_titles():
+    udnie, scream = ({"name": name, "title": name.title()} for name in ("udnie", "scream"))
+    alone = {"name": "udnie", "title": "Udnie"}
+    try_it.tell_apart([{"styles": [udnie, scream]}, {"styles": [alone]}])
+    assert [style["title"] for style in (udnie, scream, alone)] == [
+        "Udnie",
+        "Scream",
+        "Udnie, alone",
+    ]
 
 
 def test_without_npm_there_is_no_runtime(tmp_path):

@@ -134,7 +134,15 @@ def write_network(folder: Path, file: Path) -> dict | None:
             picture = to_pil(stylize(network, load_image(photo("green_hills"), square=192), own))
         write_thumbnail(picture, folder / thumbnail)
         styles.append({"name": name, "title": title(name), "thumbnail": thumbnail})
-    return model | {"width": network.config["width"], "styles": styles}
+    return model | {"name": file.stem, "width": network.config["width"], "styles": styles}
+
+
+def tell_apart(networks: list[dict]) -> None:
+    """A style that is in an earlier network too says in its title that it is alone."""
+    seen = set()
+    for style in (style for network in networks for style in network["styles"]):
+        style["title"] += ", alone" if style["name"] in seen else ""
+        seen.add(style["name"])
 
 
 def write_enlargers(folder: Path) -> list[dict]:
@@ -165,6 +173,7 @@ def make(folder: Path, checkpoints: list[Path], runtime: Path = RUNTIME) -> None
     folder.mkdir(parents=True)
     networks = [network for file in checkpoints if (network := write_network(folder, file))]
     networks.sort(key=lambda network: -len(network["styles"]))  # those that can be mixed first
+    tell_apart(networks)
     contents = dict(
         runtimes=write_runtimes(folder, runtime),
         networks=networks,

@@ -339,6 +339,7 @@ const tryIt = {};
     const shrinks = now.photo && Math.max(now.photo.width, now.photo.height) > size;
     return [
       `perceptual-edu stylize photo.jpg --style ${style}`,
+      network().styles.length > 1 && `--network ${network().name}`,
       strength < 1 && `--strength ${strength}`,
       $("colours").checked && "--keep-colors",
       shrinks && `--size ${size}`,
