@@ -10,7 +10,7 @@ where the clipped step really led (two-metric projection, Bertsekas 1982).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,8 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from .losses import LossTerms
+from .devices import tf32
+from .losses import LossTerms, numbers
 
 Objective = Callable[[Tensor], LossTerms | Tensor]
 
@@ -56,19 +57,22 @@ class Evaluator:
         self.objective = objective
         self.count = 0
 
-    def __call__(self, x: Tensor) -> tuple[dict[str, float], Tensor]:
+    def __call__(self, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         self.count += 1
         x = x.detach().requires_grad_()
-        terms = self.objective(x)
-        total = terms if isinstance(terms, Tensor) else terms.total
-        (gradient,) = torch.autograd.grad(total, x)
-        return {"total": total.item()} if total is terms else terms.floats(), gradient
+        found = self.objective(x)
+        terms = {"total": found} if isinstance(found, Tensor) else vars(found)
+        (gradient,) = torch.autograd.grad(terms["total"], x)
+        return terms, gradient
 
 
 _MEMORY = 20  # pairs (s, y) kept
 
 
 _FIRST_STEP = 10.0  # the first step, before anything is known of the curvature: largest change
+
+
+_CURVED = 1e-10  # the part of y y that s y must exceed: only positive curvature is of use
 
 
 _ARMIJO = 1e-4  # the part of the promised decrease that a step must deliver
@@ -79,27 +83,27 @@ def projected_lbfgs(
 ) -> Iterator[Step]:
     low, high = bounds or (-torch.inf, torch.inf)
     x = start.detach().clamp(low, high)
-    terms, g = evaluate(x)
+    found, g = evaluate(x)
+    terms = numbers(found)
     if not np.isfinite(terms["total"]):
         raise ValueError(f"the objective is {terms['total']} at the start")
-    pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=_MEMORY)
+    pairs = _Pairs(x)
     iteration = 0
     yield Step(iteration, evaluate.count, terms, x)
     while evaluate.count < steps:
         # The active set: pixels at a bound that the gradient pushes against it.
         free = ~(((x <= low) & (g > 0)) | ((x >= high) & (g < 0)))
-        d = -_inverse_hessian_times(g * free, pairs, free)
-        t = 1.0 if pairs else _FIRST_STEP / float(d.abs().max().clamp_min(1e-30))
-        found = _line_search(evaluate, x, terms["total"], g, d, t, steps, (low, high))
-        if found is None:
-            if not pairs:
+        d = -pairs.inverse_hessian_times(g, free)
+        t = 1.0 if pairs.order else _FIRST_STEP / d.abs().max().clamp_min(1e-30)
+        lower = _line_search(evaluate, x, terms["total"], g, d, t, steps, (low, high))
+        if lower is None:
+            if not pairs.order:
                 return  # even the plain gradient finds nothing lower
-            pairs.clear()  # the curvature is stale: start again from the plain gradient
+            pairs.order.clear()  # the curvature is stale: start again from the plain gradient
             continue
-        x_new, terms, g_new = found
-        s, y = x_new - x, g_new - g
-        if (s * y).sum() > 1e-10 * (y * y).sum():  # only positive curvature makes a descent step
-            pairs.append((s, y))
+        x_new, g_new, terms, curved = lower
+        if curved:
+            pairs.append(x_new - x, g_new - g)
         x, g = x_new, g_new
         iteration += 1
         yield Step(iteration, evaluate.count, terms, x)
@@ -111,46 +115,79 @@ def _line_search(
     f: float,
     g: Tensor,
     d: Tensor,
-    t: float,
+    t: float | Tensor,
     steps: int,
     bounds: tuple[float, float],
-) -> tuple[Tensor, dict[str, float], Tensor] | None:
-    """Shorten the step t along d, bent at the bounds, until f decreases enough (Armijo)."""
+) -> tuple[Tensor, Tensor, dict[str, float], bool] | None:
+    """Shorten the step t along d, bent at the bounds, until f decreases enough (Armijo).
+
+    Returns the new picture, its gradient and loss terms, and whether f is curved upwards between.
+    """
     for _ in range(10):
         if evaluate.count >= steps:
             return None
         x_new = (x + t * d).clamp(*bounds)
-        promised = float((g * (x_new - x)).sum())  # negative: what the gradient says we gain
-        terms, g_new = evaluate(x_new)
+        found, g_new = evaluate(x_new)
+        s, y = x_new - x, g_new - g
+        products = [(a * b).sum() for a, b in ((g, s), (s, y), (y, y))]
+        # All numbers at once: a GPU that is asked for one has first to finish its work.
+        terms = numbers(found | dict(zip(("promised", "s_y", "y_y"), products, strict=True)))
+        promised, s_y, y_y = (terms.pop(name) for name in ("promised", "s_y", "y_y"))
         change = terms["total"] - f
+        # The promised change is negative: what the gradient says we gain.
         if promised < 0 and change <= _ARMIJO * promised:
-            return x_new, terms, g_new
+            return x_new, g_new, terms, s_y > _CURVED * y_y
         # The minimum of the parabola through f, its slope and f_new; not far from t / 2.
         parabola = -promised / (2 * (change - promised)) if change > promised else 0.5
         t *= min(max(parabola, 0.1), 0.5)
     return None
 
 
-def _inverse_hessian_times(
-    g: Tensor, pairs: Sequence[tuple[Tensor, Tensor]], free: Tensor
-) -> Tensor:
-    """The two-loop recursion (Nocedal 1980), restricted to the free pixels."""
-    usable = []
-    for s, y in pairs:
-        s_free, y_free = s * free, y * free
-        s_y = (s_free * y_free).sum()
-        if s_y > 1e-10 * (y_free * y_free).sum():
-            usable.append((s_free, y_free, s_y))
-    q, alphas = g, []
-    for s, y, s_y in reversed(usable):
-        alphas.append((s * q).sum() / s_y)
-        q = q - alphas[-1] * y
-    if usable:
-        _, y, s_y = usable[-1]
-        q = q * (s_y / (y * y).sum())
-    for (s, y, s_y), alpha in zip(usable, reversed(alphas), strict=True):
-        q = q + (alpha - (y * q).sum() / s_y) * s
-    return q * free
+class _Pairs:
+    """The last steps s and changes y of the gradient: what is known of the curvature.
+
+    They are the rows of one matrix, below the gradient. The two-loop recursion (Nocedal 1980)
+    then works on their products with each other, which one matrix product gives, and on the
+    coefficients of the result (as in vector-free L-BFGS, Chen et al. 2014): no vector is touched
+    until the end, and a GPU is asked once.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        self.rows = like.new_empty(1 + 2 * _MEMORY, like.numel())  # g, s_0, y_0, s_1, y_1, ...
+        self.order: deque[int] = deque(maxlen=_MEMORY)  # row of each s, the oldest pair first
+
+    def append(self, s: Tensor, y: Tensor) -> None:
+        """Remember a pair, in place of the oldest if there are too many."""
+        full = len(self.order) == _MEMORY
+        row = self.order[0] if full else 1 + 2 * len(self.order)
+        self.rows[row], self.rows[row + 1] = s.flatten(), y.flatten()
+        self.order.append(row)
+
+    def inverse_hessian_times(self, g: Tensor, free: Tensor) -> Tensor:
+        """The inverse Hessian times the gradient, both restricted to the free pixels."""
+        if not self.order:
+            return g * free
+        self.rows[0] = g.flatten()
+        rows = self.rows[: 1 + 2 * len(self.order)] * free.flatten()
+        with tf32(False):
+            products = (rows @ rows.T).cpu().double().numpy()
+            coefficients = torch.from_numpy(self._two_loops(products)).to(rows.dtype)
+            return (coefficients.to(rows.device) @ rows).view_as(g)
+
+    def _two_loops(self, products: np.ndarray) -> np.ndarray:
+        """The coefficients of the rows in the result, from their products."""
+        q = np.eye(1, len(products))[0]  # the gradient
+        pairs = [(s, s + 1) for s in self.order]
+        pairs = [(s, y) for s, y in pairs if products[s, y] > _CURVED * products[y, y]]
+        alphas = {}
+        for s, y in reversed(pairs):
+            alphas[s] = q @ products[s] / products[s, y]
+            q[y] -= alphas[s]
+        for s, y in pairs[-1:]:
+            q *= products[s, y] / products[y, y]
+        for s, y in pairs:
+            q[s] += alphas[s] - q @ products[y] / products[s, y]
+        return q
 
 
 def scipy_lbfgsb(objective: Objective, start: Tensor, *, steps: int = 300) -> list[Step]:
@@ -163,16 +200,17 @@ def scipy_lbfgsb(objective: Objective, start: Tensor, *, steps: int = 300) -> li
     evaluate, history = Evaluator(objective), []
 
     def fun(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        x = torch.from_numpy(flat).to(start).view_as(start)
-        terms, g = evaluate(x)
+        x = torch.from_numpy(flat).to(start.dtype).to(start.device).view_as(start)
+        found, g = evaluate(x)
+        terms = numbers(found)
         best = history[-1] if history else None
         if best and best.terms["total"] <= terms["total"]:
             history.append(Step(evaluate.count - 1, evaluate.count, best.terms, best.image))
         else:
             history.append(Step(evaluate.count - 1, evaluate.count, terms, x))
-        return terms["total"], g.double().flatten().cpu().numpy()
+        return terms["total"], g.cpu().double().flatten().numpy()
 
-    flat = start.detach().double().flatten().cpu().numpy()
+    flat = start.detach().cpu().double().flatten().numpy()
     options = {"maxfun": steps - 1, "maxiter": steps, "maxcor": _MEMORY, "ftol": 0, "gtol": 0}
     minimize(fun, flat, jac=True, method="L-BFGS-B", bounds=[PIXEL_RANGE] * len(flat),
              options=options)  # fmt: skip

@@ -147,7 +147,13 @@ class LossTerms:
 
     def floats(self) -> dict[str, float]:
         """Name -> value as a Python number, for logging and plotting."""
-        return {f.name: getattr(self, f.name).detach().item() for f in dataclasses.fields(self)}
+        return numbers(vars(self))
+
+
+def numbers(terms: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalar tensors as Python numbers, all at once: a GPU that is asked has first to finish."""
+    values = torch.stack([term.detach() for term in terms.values()])
+    return dict(zip(terms, values.tolist(), strict=True))
 
 
 class PerceptualLoss:
@@ -212,7 +218,7 @@ class PerceptualLoss:
     def set_content(self, image: Tensor) -> PerceptualLoss:
         """Take ``image`` (B, 3, H, W) as content target (and ground truth of the pixel loss)."""
         self._target = image
-        self._features = self.phi(image, self.content) if self.content else {}
+        self._features = self.phi(image, tuple(self.content)) if self.content else {}
         return self
 
     def set_style(self, image: Tensor) -> PerceptualLoss:
@@ -235,7 +241,7 @@ class PerceptualLoss:
         style_factors, tv_factors
             N numbers that lambda_s and lambda_TV are multiplied by; all 1 by default.
         """
-        phis = [self.phi(image, self.style) for image in images if self.style]
+        phis = [self.phi(image, tuple(self.style)) for image in images if self.style]
         self._grams = {j: torch.cat([gram_matrix(phi[j]) for phi in phis]) for j in self.style}
         ones = [1.0] * len(images)
         factors = (style_factors or ones, tv_factors or ones)

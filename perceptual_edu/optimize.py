@@ -16,7 +16,7 @@ from torch import Tensor
 from .devices import check_memory
 from .lbfgs import PIXEL_RANGE, Evaluator, Objective, Step, projected_lbfgs
 from .loss_network import MEAN_BGR, LossNetwork
-from .losses import CONTENT_LAYER, STYLE_LAYERS, PerceptualLoss
+from .losses import CONTENT_LAYER, STYLE_LAYERS, PerceptualLoss, numbers
 
 
 def optimize_image(
@@ -81,7 +81,8 @@ def _adam(
     x = start.detach().clamp(low, high)
     adam = torch.optim.Adam([x], lr=learning_rate)
     for iteration in range(steps):
-        terms, x.grad = evaluate(x)
+        found, x.grad = evaluate(x)
+        terms = numbers(found)
         if not np.isfinite(terms["total"]):
             raise ValueError(f"the objective is {terms['total']} at iteration {iteration}")
         yield Step(iteration, evaluate.count, terms, x.clone())

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from perceptual_edu import LAYERS, LossNetwork, vgg16_weights
+from perceptual_edu import LAYERS, LossNetwork, PerceptualLoss, vgg16_weights
 from perceptual_edu.vgg_weights import read_vgg16
 
 
@@ -100,6 +100,15 @@ def test_unknown_layers_are_refused(phi, photograph, layers):
 def test_an_image_without_batch_dimension_is_refused(phi, photograph):
     with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
         phi(photograph[0], ["relu1_1"])
+
+
+def test_compiled_it_computes_the_same_as_the_loss_calls_it(photograph, painting):
+    """Without a compiler of C++: what breaks is the tracing of Python, and nothing is generated."""
+    loss = PerceptualLoss(LossNetwork(), content={"relu2_2": 1.0}, style={"relu1_2": 5.0}, tv=1e-6)
+    loss.set_style(painting)
+    expected = loss.set_content(photograph)(photograph / 2).floats()
+    loss.phi.compile(backend="eager", fullgraph=True, dynamic=False)
+    assert loss.set_content(photograph)(photograph / 2).floats() == expected
 
 
 @pytest.mark.gpu
