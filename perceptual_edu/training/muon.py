@@ -30,6 +30,17 @@ def orthogonalized(matrix: Tensor, rounds: int = 5) -> Tensor:
     return x if x.shape == matrix.shape else x.T
 
 
+def orthogonalized_together(matrices: Tensor, rounds: int = 5) -> Tensor:
+    """The same of N matrices, Tensor of shape (N, rows, columns), in a few large products."""
+    x = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
+    x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp_min(1e-30)
+    for _ in range(rounds):
+        square = x @ x.mT
+        polynomial = torch.baddbmm(square, square, square, beta=_B, alpha=_C)
+        x = torch.baddbmm(x, polynomial, x, beta=_A)
+    return x if x.shape == matrices.shape else x.mT
+
+
 class Muon(torch.optim.Optimizer):
     """Train filters (out, in, height, width), taken as matrices of ``out`` rows.
 
@@ -53,15 +64,22 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:
-        """Change each parameter that has a gradient."""
+        """Change each parameter that has a gradient; those of the same shape at once."""
         for group in self.param_groups:
-            momentum = group["momentum"]
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
+            filters = [p for p in group["params"] if p.grad is not None]
+            for p in filters:
                 if not self.state[p]:
                     self.state[p]["mean"] = torch.zeros_like(p)
-                mean = self.state[p]["mean"].lerp_(p.grad, 1 - momentum)
-                ahead = p.grad.lerp(mean, momentum).flatten(1)  # Nesterov: where it will be next
-                size = max(ahead.shape) ** 0.5  # an orthogonal matrix' entries are 1 / size
-                p.sub_((orthogonalized(ahead) * size).view(p.shape) * group["lr"])
+            for shape in dict.fromkeys(p.shape for p in filters):
+                self._change([p for p in filters if p.shape == shape], **group)
+
+    def _change(self, filters: list[Tensor], lr: float | Tensor, momentum: float, **_) -> None:
+        means, gradients = [self.state[p]["mean"] for p in filters], [p.grad for p in filters]
+        torch._foreach_lerp_(means, gradients, 1 - momentum)
+        ahead = torch._foreach_lerp(gradients, means, momentum)  # Nesterov: where it will be next
+        # Channels last, as they lie in memory; the order of a matrix' columns does not matter.
+        stacked = torch.stack([x.movedim(1, -1) for x in ahead])
+        matrices = stacked.flatten(2)
+        size = max(matrices.shape[1:]) ** 0.5  # an orthogonal matrix' entries are 1 / size
+        steps = (orthogonalized_together(matrices) * (size * lr)).view(stacked.shape)
+        torch._foreach_sub_(filters, [x.movedim(-1, 1) for x in steps.unbind()])
