@@ -7,6 +7,7 @@ default. PyTorch's profiler adds up the time of each operator by itself.
 """
 
 from shared import result_parser
+from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from perceptual_edu import RandomCrops, StyleRecipe, device, photos, train
@@ -48,6 +49,8 @@ def main() -> None:
             float(next(run).terms.total)
     parts: dict[str, float] = {}
     for event in found.key_averages():
+        if event.device_type != DeviceType.CPU:  # a kernel, counted with the operator it is of
+            continue
         spent = event.self_device_time_total if cuda else event.self_cpu_time_total
         name = event.key.lower()
         kind = next((kind for part, kind in KINDS.items() if part in name), "other")

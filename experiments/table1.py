@@ -11,7 +11,6 @@ depend on what the weights are, and so they are random.
 """
 
 import copy
-import itertools
 import statistics
 from collections.abc import Callable
 
@@ -32,9 +31,10 @@ from perceptual_edu import (
     style,
     stylize,
 )
+from perceptual_edu.devices import tf32
 from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.evaluation.plain import plain_objective, plainly
-from perceptual_edu.evaluation.timing import seconds_of, value_and_gradient
+from perceptual_edu.evaluation.timing import endlessly, seconds_of, value_and_gradient
 
 SIZES = scale(smoke=(64,), laptop=(256, 512, 1024), gpu=(256, 512, 1024))
 ITERATIONS = scale(smoke=(3,), laptop=(100, 50, 16), gpu=(500, 500, 500))
@@ -88,22 +88,13 @@ def painting() -> torch.Tensor:
 
 def evaluations(photograph: torch.Tensor, count: int) -> list[float]:
     """Seconds of each of our evaluations, the work between them shared out."""
-    run = gatys(photograph, painting(), steps=10 * (count + WARM_UP))
-    spent, before = [], 0
-    for step, seconds in tqdm(
-        itertools.islice(timed_steps(run), count + WARM_UP),
-        total=count + WARM_UP,
-        desc=f"L-BFGS {photograph.shape[-1]}",
-    ):
-        spent += [seconds / (step.evaluations - before)]
-        before = step.evaluations
+    painted = painting()
+    run = endlessly(lambda: gatys(photograph, painted, steps=10 * (count + WARM_UP)))
+    spent = []
+    for _ in tqdm(range(count + WARM_UP), desc=f"L-BFGS {photograph.shape[-1]}"):
+        seconds, evaluated = seconds_of(lambda: next(run))
+        spent += [seconds / evaluated]
     return [round(seconds, 5) for seconds in spent[WARM_UP:]]
-
-
-def timed_steps(run):
-    while True:
-        seconds, step = seconds_of(lambda: next(run))
-        yield step, seconds
 
 
 def plain_evaluations(photograph: torch.Tensor) -> list[float]:
@@ -111,7 +102,8 @@ def plain_evaluations(photograph: torch.Tensor) -> list[float]:
     with torch.no_grad():
         content = features(photograph)[CONTENT_LAYER]
     image = noise_like(photograph.cpu()).to(device())
-    return repeated(lambda: value_and_gradient(lambda x: objective(x, content), image))
+    with tf32(False):
+        return repeated(lambda: value_and_gradient(lambda x: objective(x, content), image))
 
 
 def passes(network: StyleNet, photograph: torch.Tensor, *, plain: bool = True) -> dict:
@@ -120,7 +112,7 @@ def passes(network: StyleNet, photograph: torch.Tensor, *, plain: bool = True) -
     spent = {}
     if plain:
         naive = plainly(copy.deepcopy(network))
-        with torch.no_grad():
+        with torch.no_grad(), tf32(False):
             spent["plain"] = repeated(lambda: naive(photograph))
     network.to(memory_format=torch.channels_last)
     return spent | {"ours": repeated(lambda: stylize(network, photograph, margin=0))}

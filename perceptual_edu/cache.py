@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
-from platformdirs import user_cache_path
 
 from .assets import AssetError
 
@@ -20,7 +19,11 @@ from .assets import AssetError
 def cache_folder() -> Path:
     """Where downloads are kept: ``PERCEPTUAL_EDU_CACHE``, or the system's cache folder."""
     chosen = os.environ.get("PERCEPTUAL_EDU_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("perceptual_edu")
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path  # not everywhere there, and not always needed
+
+    return user_cache_path("perceptual_edu")
 
 
 @contextmanager

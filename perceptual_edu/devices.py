@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def fast_dtype() -> torch.dtype:
         return formats[chosen]
     where = device().type
     if where == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float32
     return torch.bfloat16 if where == "cpu" and _cpu_has_fast_bf16() else torch.float32
 
 
@@ -51,6 +53,36 @@ def autocast(where: torch.device, dtype: torch.dtype) -> AbstractContextManager:
     """Compute products and convolutions in ``dtype``; with float32 as they are."""
     # torch.autocast knows no float32, warns, and looks for what to convert all the same.
     return nullcontext() if dtype == torch.float32 else torch.autocast(where.type, dtype)
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Whether a GPU may round float32 factors to 10 bits of mantissa in products (TF32).
+
+    PyTorch allows it by default in convolutions and not in matrix products; here both are alike,
+    and afterwards as they were. What is called float32 without a further word is ``tf32(False)``.
+    """
+    flags = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [flag.allow_tf32 for flag in flags]
+    try:
+        for flag in flags:
+            flag.allow_tf32 = allowed
+        yield
+    finally:
+        for flag, value in zip(flags, before, strict=True):
+            flag.allow_tf32 = value
+
+
+@contextmanager
+def tried_convolutions(wanted: bool) -> Iterator[None]:
+    """Whether CUDA's library of convolutions tries its ways at a new shape and keeps the fastest,
+    which pays where shapes do not change."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = wanted
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 @cache

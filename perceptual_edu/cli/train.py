@@ -84,6 +84,9 @@ def train_style_command(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile (experimental).")
     ] = False,
+    graph: Annotated[
+        bool, typer.Option("--graph/--no-graph", help="On a GPU: replay a recorded step.")
+    ] = True,
 ) -> None:
     """Train a network that paints photographs in a style.
 
@@ -122,9 +125,8 @@ def train_style_command(
     start = dict(start_from=start_from and str(start_from), base=base and str(base))
     recipe = _resolved(StyleRecipe.quick(style, **given, **start, seed=seed), given)
     watched = load_image(file_or_bundled(preview, photo), long_side=256)
-    run = train(
-        recipe, photos, out, save_every=save_every, options=PerformanceOptions(compiled=compiled)
-    )
+    speed = PerformanceOptions(compiled=compiled, cuda_graph=graph)
+    run = train(recipe, photos, out, save_every=save_every, options=speed)
     _follow(run, recipe, out, save_every, [watched], lambda n: stylize(n, watched).cpu())
 
 
@@ -155,6 +157,9 @@ def train_sr_command(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile (experimental).")
     ] = False,
+    graph: Annotated[
+        bool, typer.Option("--graph/--no-graph", help="On a GPU: replay a recorded step.")
+    ] = True,
 ) -> None:
     """Train a network that enlarges pictures 4 or 8 times.
 
@@ -189,9 +194,8 @@ def train_sr_command(
     recipe = _resolved(recipe, given)
     truth = load_image(file_or_bundled(preview, photo), square=256)
     low = degrade(truth, factor, blur=blur)
-    run = train(
-        recipe, photos, out, save_every=save_every, options=PerformanceOptions(compiled=compiled)
-    )
+    speed = PerformanceOptions(compiled=compiled, cuda_graph=graph)
+    run = train(recipe, photos, out, save_every=save_every, options=speed)
     seen = [bicubic(low, 256, 256)]
     _follow(run, recipe, out, save_every, seen, lambda n: upscale(n, low).float(), end=[truth])
 

@@ -52,7 +52,7 @@ class RandomCrops:
         Of the order, the positions and the mirroring; not negative.
     device
         Where batches appear; default: :func:`perceptual_edu.devices.device`. On CUDA, photographs
-        that take less than a quarter of the free memory are kept there as a whole.
+        that take less than half of the free memory are kept there as a whole.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class RandomCrops:
         self._entries = [entry for entry in entries if "offset" in entry]
         self.names: list[str] = [entry["name"] for entry in self._entries]
         cuda = self.device.type == "cuda"
-        self._resident = cuda and 4 * len(pixels) < torch.cuda.mem_get_info(self.device)[0]
+        self._resident = cuda and 2 * len(pixels) < torch.cuda.mem_get_info(self.device)[0]
         self._pixels = pixels
         # A photograph's checksum is verified when it is first cropped, or before it leaves.
         self._unchecked = set() if checked else set(range(len(self._entries)))

@@ -59,8 +59,8 @@ def ssim_y(image: Tensor, truth: Tensor, *, shave: int, grey: bool = False) -> f
         raise ValueError(f"SSIM needs 11 x 11 pixels; there are {a.shape[3]} x {a.shape[2]} left")
     return float(
         structural_similarity(
-            a[0, 0].double().cpu().numpy(),
-            b[0, 0].double().cpu().numpy(),
+            a[0, 0].double().numpy(),
+            b[0, 0].double().numpy(),
             data_range=255,
             gaussian_weights=True,
             sigma=1.5,
@@ -84,7 +84,8 @@ def _for_scoring(image: Tensor, truth: Tensor, shave: int, grey: bool) -> tuple[
         raise ValueError(
             f"pictures of different shapes: {tuple(image.shape)}, {tuple(truth.shape)}"
         )
-    a, b = (to_8_bit(x)[:, :1] if grey else luma(to_8_bit(x)) for x in (image, truth))
+    pictures = (to_8_bit(x.cpu()) for x in (image, truth))  # Apple's GPUs know no float64
+    a, b = (x[:, :1] if grey else luma(x) for x in pictures)
     end = -shave or None
     a, b = (x[:, :, shave:end, shave:end] for x in (a, b))
     if 0 in a.shape:

@@ -1,6 +1,7 @@
 """The slow reference: the paper's methods as a reader would write them first.
 
-Float32, PyTorch's default memory layout, no switch.
+Float32, PyTorch's default memory layout, no switch. Whoever times it switches TF32 off
+(:func:`~perceptual_edu.devices.tf32`).
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ def plain_objective(style: Tensor) -> tuple[Callable, Callable]:
 
 def plain_features(where: torch.device, convs: int = 10) -> Callable[[Tensor], dict[str, Tensor]]:
     """The first convolutions of VGG-16 with their ReLU, plainly; ten go to relu4_3."""
-    weights = {name: t.to(where) for name, t in read_vgg16(vgg16_weights()).items()}
+    weights = {name: t.to(where, torch.float32) for name, t in read_vgg16(vgg16_weights()).items()}
     mean = torch.tensor([103.939, 116.779, 123.68], device=where).view(1, 3, 1, 1)
     names = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3")[:convs]
 
     def features(image: Tensor) -> dict[str, Tensor]:
-        x, found = image[:, [2, 1, 0]] - mean, {}
+        x, found = image.flip(1) - mean, {}
         for name in names:
             if name in ("2_1", "3_1", "4_1"):
                 x = F.max_pool2d(x, 2)

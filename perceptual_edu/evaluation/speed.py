@@ -30,7 +30,7 @@ from ..training.loop import train
 from ..training.performance import PerformanceOptions
 from ..training.recipes import StyleRecipe, SuperResolutionRecipe
 from .plain import plain_objective, plain_sr_training, plain_training, plainly
-from .timing import in_turns, speed_report, value_and_gradient
+from .timing import endlessly, in_turns, speed_report, value_and_gradient
 
 
 def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
@@ -53,31 +53,33 @@ def bench_gatys(size: int = 256, repeats: int = 15) -> Iterator[dict]:
     features, compare = plain_objective(painting)
     with torch.no_grad():
         target = features(content)[CONTENT_LAYER]
-    iterations = gatys(content, painting, steps=10 * (repeats + 3))
-    image, evaluations = noise_like(content).to(device()), [0]
-
-    def iteration() -> None:
-        evaluations.append(next(iterations).evaluations)
-
+    iterations = endlessly(lambda: gatys(content, painting, steps=10 * (repeats + 3)))
+    image = noise_like(content).to(device())
     ways = {
         "plain": lambda: value_and_gradient(lambda x: compare(x, target), image),
-        "ours": iteration,
+        "ours": partial(next, iterations),
     }
-    for spent, _ in in_turns(ways, repeats, warm_up=3):
-        spent["ours"][-1] /= evaluations[-1] - evaluations[-2]  # an iteration may take several
+    for spent, results in in_turns(ways, repeats, warm_up=3):
+        spent["ours"][-1] /= results["ours"]  # an iteration may take several
         what = "seconds an evaluation: plain float32 objective against our L-BFGS iteration"
         report = speed_report(what, {"size": size}, spent)
         yield report | {"ratio": report["medians"]["ours"] / report["medians"]["plain"]}
 
 
 def bench_train(
-    size: int = 256, batch: int = 4, width: int = 32, repeats: int = 5, *, compiled: bool = False
+    size: int = 256,
+    batch: int = 4,
+    width: int = 32,
+    repeats: int = 5,
+    *,
+    optimizer: str = "adam",
+    compiled: bool = False,
 ) -> Iterator[dict]:
     """Time a training step of a style network: plainly, and with our switches added one by one.
 
     The plain step is what a reader of the paper would write first: the same network and the same
     objective in float32 with :func:`~perceptual_edu.evaluation.plain.plain_objective`. All ways
-    take turns.
+    take turns. With CUDA plainly means without TF32, and a second plain way has it.
 
     Parameters
     ----------
@@ -86,7 +88,10 @@ def bench_train(
     width
         Of the network: 32 as in the paper, or 16.
     repeats
-        Measurements of each, after two that only warm up.
+        Measurements of each, after two that only warm up (with CUDA four: the graph is recorded
+        at the fourth step).
+    optimizer
+        Ours; the plain ways have Adam.
     compiled
         Also with ``torch.compile``, which first takes a minute or two.
 
@@ -96,23 +101,31 @@ def bench_train(
         After each round, as :func:`bench_gatys`; ``"waited"`` is the part of the time for which
         the last way waited for photographs.
     """
-    recipe = StyleRecipe("starry_night", width=width, size=size, batch=batch)
+    recipe = StyleRecipe("starry_night", width=width, size=size, batch=batch, optimizer=optimizer)
     bank = RandomCrops.from_folder(photos(), size=size, batch=batch, device=device())
-    off = PerformanceOptions.plain()
+    cuda, off = device().type == "cuda", PerformanceOptions.plain()
+    no_graph = PerformanceOptions(cuda_graph=False)
     ways = {
         "ours in float32": off,
         "+ channels_last": replace(off, channels_last=True),
         "+ bfloat16": replace(off, channels_last=True, bfloat16=True, tf32=True),
-        "+ fused Adam": PerformanceOptions(),
-        **({"+ torch.compile": PerformanceOptions(compiled=True)} if compiled else {}),
+        "+ fused Adam": no_graph,
+        **({"+ CUDA graph": PerformanceOptions()} if cuda else {}),
+        **({"torch.compile, no graph": replace(no_graph, compiled=True)} if compiled else {}),
+        **(
+            {"torch.compile and graph": PerformanceOptions(compiled=True)}
+            if compiled and cuda
+            else {}
+        ),
     }
-    steppers = {"plain": plain_training(recipe, bank)}
+    plains = ("plain", "plain with TF32") if cuda else ("plain",)
+    steppers = {name: plain_training(recipe, bank) for name in plains}
     steppers |= {name: train(recipe, bank, options=how) for name, how in ways.items()}
     last, waited = list(steppers)[-1], []
-    for spent, steps in in_turns(nexts(steppers), repeats):
+    for spent, steps in in_turns(nexts(steppers), repeats, warm_up=4 if cuda else 2):
         waited.append(steps[last].waited / spent[last][-1])
         what = "seconds a training step: plain, and ours with one switch after another"
-        settings = {"size": size, "batch": batch, "width": width}
+        settings = {"size": size, "batch": batch, "width": width, "optimizer": optimizer}
         yield speed_report(what, settings, spent) | {"waited": statistics.median(waited)}
 
 

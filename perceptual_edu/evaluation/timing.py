@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
-from ..devices import device, fast_dtype, hardware
+from ..devices import device, fast_dtype, hardware, tf32
+from ..lbfgs import Step
 from .reports import make_report
 
 KEPT = 0.85
@@ -61,8 +63,19 @@ def seconds_of(work: Callable) -> tuple[float, object]:
 
 
 def _synchronize() -> None:
-    if device().type == "cuda":
-        torch.cuda.synchronize()
+    torch.get_device_module(device()).synchronize()
+
+
+def endlessly(start: Callable[[], Iterable[Step]]) -> Iterator[int]:
+    """Iterations of an optimisation without end, and how many evaluations each takes.
+
+    It is begun again where it ends: L-BFGS stops when there is nothing left to gain.
+    """
+    while True:
+        before = 0
+        for step in start():
+            yield step.evaluations - before
+            before = step.evaluations
 
 
 def in_turns(
@@ -70,7 +83,8 @@ def in_turns(
 ) -> Iterator[tuple[dict[str, list[float]], dict]]:
     """Time several ways to do the same, one after the other, again and again.
 
-    Whatever else the machine does falls on all of them, so their ratio can be trusted.
+    Whatever else the machine does falls on all of them, so their ratio can be trusted. Ways whose
+    name begins with ``"plain"`` compute in float32 without TF32, unless they name it.
 
     Parameters
     ----------
@@ -89,7 +103,9 @@ def in_turns(
     for round_ in range(-warm_up, repeats):
         results = {}
         for name, work in ways.items():
-            seconds, results[name] = seconds_of(work)
+            plain = name.startswith("plain")
+            with tf32("TF32" in name) if plain else nullcontext():
+                seconds, results[name] = seconds_of(work)
             if round_ >= 0:
                 spent[name].append(seconds)
         if round_ >= 0:

@@ -160,11 +160,12 @@ def _statistics(y: _Map) -> tuple[Tensor, Tensor]:
         mean, variance = torch.zeros((2, z.shape[1]), device=z.device)
         F.batch_norm(z, mean, variance, training=True, momentum=1.0)  # overwrites both
         n = z.shape[2] * z.shape[3]
-        parts.append((n, mean.cpu().double(), variance.cpu().double() * (n - 1) / n))
+        wide = torch.float32 if z.device.type == "mps" else torch.float64
+        parts.append((n, mean.to(wide), variance.to(wide) * (n - 1) / n))
     total = sum(n for n, _, _ in parts)
     mean = sum(n * m for n, m, _ in parts) / total
     variance = sum(n * (v + (m - mean).square()) for n, m, v in parts) / total
-    return mean.to(z.device, torch.float32), variance.to(z.device, torch.float32)
+    return mean.float(), variance.float()
 
 
 # ---------------------------------------------------------------- convolutions

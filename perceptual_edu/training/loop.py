@@ -22,13 +22,12 @@ from torch import Tensor, nn
 
 from ..datasets.crops import RandomCrops
 from ..datasets.index import is_pack
-from ..devices import autocast, device, fast_dtype
+from ..devices import autocast, device, fast_dtype, tf32, tried_convolutions
 from ..loss_network import LossNetwork
 from ..losses import TERMS, LossTerms
 from .optimizers import make_optimizers, schedule
 from .performance import CudaGraph, PerformanceOptions
 from .recipes import Recipe
-from .starts import TrainingError
 from .state import TrainingState, only_training_of
 
 _SECONDS_BETWEEN_SAVES = 20  # on a GPU, where a step takes less time than saving
@@ -135,16 +134,16 @@ class Trainer:
         where, self.rank, self.world = device(), rank, world
         half = options.bfloat16 and fast_dtype() == torch.bfloat16
         self.device, self.dtype = where, torch.bfloat16 if half else torch.float32
+        self.options = options
         phi = phi or LossNetwork(dtype=self.dtype).to(where)
-        if options.compiled or phi.device.type != where.type:
+        here = torch.empty(0, device=where).device  # which of several GPUs
+        if options.compiled or phi.device != here:
             phi = copy.deepcopy(phi).to(where)  # the caller's stays as it is, where it is
         self.objective = recipe.objective(phi)
         self.network = recipe.network().to(where).train()
         if options.channels_last:
             self.network.to(memory_format=torch.channels_last)
-        graph = options.cuda_graph and where.type == "cuda"
-        if graph and world > 1:
-            raise TrainingError(f"a CUDA graph is for one process, not {world}: leave one of them")
+        graph = options.cuda_graph and where.type == "cuda" and world == 1
         self.optimizers = make_optimizers(
             self.network, recipe, fused=options.fused_adam, captured=graph
         )
@@ -154,8 +153,6 @@ class Trainer:
         self.model = torch.compile(model, dynamic=False) if options.compiled else model
         if options.compiled:
             phi.compile(dynamic=False)  # after the style picture, which has another size
-        if where.type == "cuda" and options.tf32:
-            torch.set_float32_matmul_precision("high")
         if graph:
             self.step = CudaGraph(self.step)
 
@@ -170,10 +167,11 @@ class Trainer:
             The photographs' numbers in the training, (B,).
         """
         self.network.zero_grad()
-        terms = self.objective(self.f_w, photographs, numbers)  # equation 5 of f_W(x)
-        terms.total.backward()  # through phi and through the picture to W
-        for optimizer in self.optimizers:
-            optimizer.step()
+        with tf32(self.options.tf32), tried_convolutions(self.options.cudnn_benchmark):
+            terms = self.objective(self.f_w, photographs, numbers)  # equation 5 of f_W(x)
+            terms.total.backward()  # through phi and through the picture to W
+            for optimizer in self.optimizers:
+                optimizer.step()
         return LossTerms(*(getattr(terms, name).detach() for name in TERMS))
 
     def f_w(self, photographs: Tensor, *style: Tensor) -> Tensor:
