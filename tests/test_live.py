@@ -65,7 +65,10 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def chromium():
-    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    camera = (
+        "--use-fake-device-for-media-stream=device-count=2",
+        "--use-fake-ui-for-media-stream",
+    )
     with browser.chromium(*camera) as chromium:
         yield chromium
 
@@ -250,6 +253,7 @@ def test_an_enlargement_can_be_compared_with_the_original(tab, tmp_path):
 
 def test_the_camera_takes_a_picture_and_is_switched_off(tab):
     tab.get_by_role("button", name="Camera").click()
+    tab.get_by_role("button", name="Other camera").click()
     tab.get_by_role("button", name="Take the picture").click()
     tab.wait_for_function("document.querySelector('#try-video').srcObject === null")
     assert "Your picture" in status(tab)

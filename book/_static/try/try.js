@@ -228,15 +228,19 @@ const tryIt = {};
     show();
   }
 
-  async function cameraOn() {
-    if (stream) return cameraOff();
+  async function cameraOn(facingMode) {
+    cameraOff();
+    $("camera").disabled = true; // until the browser has asked
     try {
-      const video = { facingMode: "user", width: { ideal: 1280 } };
+      const video = { facingMode, width: { ideal: 1280 } };
       stream = await navigator.mediaDevices.getUserMedia({ video });
+      const devices = await navigator.mediaDevices.enumerateDevices();
+      $("turn").hidden = devices.filter(({ kind }) => kind === "videoinput").length < 2;
+      $("turn").onclick = () => cameraOn(facingMode === "user" ? "environment" : "user");
       $("video").srcObject = stream;
+      await $("video").play();
       $("video").hidden = $("shoot-buttons").hidden = false;
       $("paint-buttons").hidden = true;
-      await $("video").play();
       show();
       say("The camera is on.", "ready");
       $("stage").scrollIntoView({ block: "nearest" });
@@ -250,6 +254,7 @@ const tryIt = {};
       };
       say(reasons[error.name] ?? `The camera did not start (${error.name}).`, "error");
     }
+    $("camera").disabled = false;
   }
 
   function shoot() {
@@ -367,7 +372,8 @@ const tryIt = {};
     const { width, height } = now.photo;
     for (const option of $("size").options) {
       const [w, h] = shrunk(width, height, option.value);
-      option.textContent = `${option.value} pixels (${seconds(expected(w, h))})`;
+      const about = now.mode.measured ? "" : "about ";
+      option.textContent = `${option.value} pixels (${about}${seconds(expected(w, h))})`;
     }
     const [w, h] = shrunk(width, height, $("size").value);
     $("size-hint").textContent =
@@ -482,6 +488,7 @@ const tryIt = {};
       }
       const taken = answers.reduce((sum, { seconds }) => sum + seconds, 0);
       mode.pace = taken / (cost * w * h);
+      mode.measured = true;
       if (photo !== now.photo || mode !== now.mode) return; // in the meantime another was chosen
       now.result = { key, ...make.result(answers) };
       show();
@@ -622,7 +629,7 @@ const tryIt = {};
 
   function listen() {
     $("file").onchange = ({ target }) => openFile(target.files[0]).then(() => (target.value = ""));
-    $("camera").onclick = cameraOn;
+    $("camera").onclick = () => (stream ? cameraOff() : cameraOn("environment"));
     $("camera").hidden = !navigator.mediaDevices?.getUserMedia; // without https there is none
     $("camera-off").onclick = cameraOff;
     $("shoot").onclick = shoot;
