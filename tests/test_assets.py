@@ -8,7 +8,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from perceptual_edu import AssetError, photo, photos, style, styles, vgg16_weights, vgg_weights
+from perceptual_edu import (
+    AssetError,
+    assets,
+    photo,
+    photos,
+    style,
+    styles,
+    vgg16_weights,
+    vgg_weights,
+)
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +195,13 @@ def test_bundled_pictures_are_found_by_name():
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(AssetError, match=r"no style is called 'starry'; there are: .*starry_night"):
         style("starry")
+
+
+def test_hidden_files_are_not_listed(tmp_path, monkeypatch):
+    """As macOS leaves them beside each file on foreign disks."""
+    monkeypatch.setattr(assets, "data_folder", lambda: tmp_path)
+    for kind, suffix in (("photos", "jpg"), ("styles", "png"), ("checkpoints", "safetensors")):
+        (tmp_path / kind).mkdir()
+        for name in ("x", "._x", ".hidden"):
+            (tmp_path / kind / f"{name}.{suffix}").touch()
+        assert [path.stem for path in getattr(assets, kind)()] == ["x"]
