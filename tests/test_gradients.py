@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from perceptual_edu import LossNetwork, photos
-from perceptual_edu.datasets import PhotoBank
+from perceptual_edu.datasets import RandomCrops
 from perceptual_edu.devices import autocast
 from perceptual_edu.training import StyleRecipe, SuperResolutionRecipe
 
@@ -55,7 +55,7 @@ def phis():
 @pytest.mark.parametrize("name", RECIPES)
 def test_gradients_in_bfloat16_and_float32_point_where_those_of_float64_do(name, phis):
     recipe, bound = RECIPES[name]
-    bank = PhotoBank.from_folder(photos()[:2], short_side=96, size=64, batch=2, device="cpu")
+    bank = RandomCrops.from_folder(photos()[:2], short_side=96, size=64, batch=2, device="cpu")
     network = recipe.network()
     if hasattr(recipe, "factor"):  # a fresh one's last filters are zeros, and so are gradients
         for filters in list(network.parameters())[-2:]:
