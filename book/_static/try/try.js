@@ -243,8 +243,8 @@ const tryIt = {};
       $("paint-buttons").hidden = true;
       show();
       say("The camera is on.", "ready");
-      $("stage").scrollIntoView({ block: "nearest" });
-      $("shoot").focus({ preventScroll: true });
+      $("shoot").scrollIntoView({ block: "nearest" });
+      $("shoot").focus();
     } catch (error) {
       cameraOff();
       const reasons = {
