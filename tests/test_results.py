@@ -189,3 +189,12 @@ def test_the_page_of_results_fits_the_data():
     tool = ROOT / "book" / "tools" / "results_page.py"
     done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, f"run python {tool}; {done.stderr}"
+
+
+def test_the_readme_says_of_kept_colours_what_was_measured():
+    means = read_report("kept_colors")["means"]
+    before, kept = (f"{means[way]['Set5']:.2f}" for way in ("as it is", "kept"))
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"on Set5: {kept} dB instead of {before}" in readme
+    assert means["kept"]["largest tint"] == 0
+    assert means["kept"]["white"] == 255

@@ -222,6 +222,7 @@ COMMANDS = {
     "width": "python experiments/width.py --photos FOLDER",
     "profile_step": "python experiments/profile_step.py",
     "super_resolution": "python experiments/super_resolution.py FOLDER --out FILE",
+    "kept_colors": "python experiments/kept_colors.py FOLDER",
     "judge": "python experiments/judge.py FOLDER/BSD100",
     "photographs": "python experiments/photographs.py FOLDER",
     "robustness": "python experiments/robustness.py",
