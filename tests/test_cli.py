@@ -191,12 +191,14 @@ def test_a_result_never_replaces_a_picture_that_is_read(command, tmp_path):
         (("upscale", "in", "-o", "in"), "is one of the photographs"),
         (("score", "in", "-o", picture), "a table is written as .json"),
         (("bench", "gatys", "-o", picture), "a table is written as .json"),
+        (("photos", "pack", "in", "-o", "in/../in"), "is the folder of photographs itself"),
     ):
         code, out, errors = command(*arguments)
         assert (code, out) == (1, "")
         assert words in errors
         assert len(errors.strip().splitlines()) == 1
     assert picture.read_bytes() == before
+    assert os.listdir(tmp_path / "in") == ["a.png"]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")

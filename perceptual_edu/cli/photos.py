@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
@@ -13,7 +14,7 @@ import typer
 from tqdm import tqdm
 
 from ..datasets.coco import COCO_2014, COCO_2014_BYTES, Downloaded, archive_in, coco_2014
-from ..datasets.index import PIXELS, finished_index, index_digest
+from ..datasets.index import PIXELS, PhotosError, finished_index, index_digest
 from ..datasets.packing import Packed, pack_photos
 from ..datasets.sr_benchmarks import BENCHMARKS, SETS, differing, sr_benchmarks
 from ..errors import printable
@@ -37,6 +38,8 @@ def pack_command(
 
     May be interrupted: the same command goes on from there.
     """
+    if os.path.realpath(out) in map(os.path.realpath, folders):
+        raise PhotosError(f"{out}: is the folder of photographs itself; name a pack: NAME.photos")
     speed = _run(pack_photos(folders, out, short_side=short_side, workers=workers))
     _summary(out, speed=speed, listed=_LISTED)
 
