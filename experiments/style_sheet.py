@@ -1,0 +1,46 @@
+"""A sheet of every style of a network on six photographs, to be looked at.
+
+    python experiments/style_sheet.py [--network styles] [--out book/images/styles]
+
+A row a style, a column a bundled photograph; the first row are the photographs. Eight styles a
+picture: OUT_1.jpg, OUT_2.jpg, ...
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from perceptual_edu import checkpoint, load_image, load_network, photo, save_image, stylize
+from perceptual_edu.assets import file_or_bundled
+
+PHOTOGRAPHS = (
+    "neuschwanstein_castle",
+    "cat_chelsea",
+    "new_york_1961",
+    "mariachi_musicians",
+    "penguin",
+    "clouds_after_rain",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", default="styles", help="a shipped network, or a file")
+    parser.add_argument("--side", type=int, default=512, help="of the squares that are painted")
+    parser.add_argument("--out", type=Path, default=Path("book/images/styles"))
+    arguments = parser.parse_args()
+    network = load_network(file_or_bundled(arguments.network, checkpoint))
+    photographs = [load_image(photo(name), square=arguments.side) for name in PHOTOGRAPHS]
+    for first in range(0, len(network.styles), 8):
+        rows = [photographs] + [
+            [stylize(network, photograph, style) for photograph in photographs]
+            for style in network.styles[first : first + 8]
+        ]
+        sheet = torch.cat([torch.cat(row, dim=3) for row in rows], dim=2)
+        half = torch.nn.functional.interpolate(sheet, scale_factor=0.5, mode="area")
+        save_image(half, f"{arguments.out}_{first // 8 + 1}.jpg", quality=85)
+
+
+if __name__ == "__main__":
+    main()
