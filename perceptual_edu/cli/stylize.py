@@ -121,12 +121,13 @@ def _in_words(style: TrainedStyle) -> str:
     card, pictures = style.card, style.card["recipe"]["style"]
     recipe, losses = card["recipe"], card.get("losses", {})
     count = card.get("photographs", {}).get("count", 0)
-    terms = ", ".join(f"{n} {losses[n]:,.0f}" for n in ("content", "style", "tv") if n in losses)
     if style.number is None:
         source = Path(str(pictures)).stem
+        terms = [f"{n} {losses[n]:,.0f}" for n in ("content", "style", "tv") if n in losses]
     else:
-        source = f"one of {len(pictures)} in {style.file.stem}"
-    return (
+        source, terms = f"one of {len(pictures)} in {style.file.stem}", []  # losses are of all
+    how = (
         f"{source}, {card.get('steps', 0):,} steps of "
-        f"{recipe.get('batch', 0)} x {recipe.get('size', 0)} px, {count:,} photographs; {terms}"
+        f"{recipe.get('batch', 0)} x {recipe.get('size', 0)} px, {count:,} photographs"
     )
+    return f"{how}; {', '.join(terms)}" if terms else how
