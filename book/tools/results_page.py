@@ -132,11 +132,13 @@ def ssim_table(tables: list[dict], published: list[dict]) -> str:
 # ---------------------------------------------------------------- the judge
 
 READINGS = ("as it is", "at 224 px")
+GROUPS = ("animals", "people", "the rest")
 
 
 def judge_tables(report: dict) -> dict[str, str]:
     rows = {tuple(row["key"]): row for row in report["tables"]}
     enlarged = [(key, row["shares"]["all"]) for key, row in rows.items() if key[0] == "x"]
+    painted = [(key, row["shares"]) for key, row in rows.items() if key[0] == "style"]
     head = [f"top-{most} {reading}" for reading in READINGS for most in (1, 5)]
     return {
         "judge": table(
@@ -152,6 +154,13 @@ def judge_tables(report: dict) -> dict[str, str]:
         ),
         "judge_n": enlarged[0][1]["n"],
         "pairs": pairs(rows),
+        "painted": table(
+            ("style", *(f"{name} (n = {painted[0][1][name]['n']})" for name in GROUPS)),
+            (
+                (style.replace("_", " "), *(top_1_and_5(shares[name]) for name in GROUPS))
+                for (_, style, _, _), shares in painted
+            ),
+        ),
     }
 
 
@@ -164,6 +173,10 @@ def share(found: list[float]) -> str:
     """A share of pictures and its interval, in per cent."""
     part, low, high = (100 * number for number in found)
     return f"{part:.0f} ({low:.0f} to {high:.0f})"
+
+
+def top_1_and_5(found: dict) -> str:
+    return " / ".join(share(found[f"top-{most} {READINGS[1]}"]) for most in (1, 5))
 
 
 def pairs(rows: dict[tuple, dict]) -> str:
