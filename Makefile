@@ -30,6 +30,7 @@ setup: $(INSTALLED) browser-files chromium $(WEIGHTS) ## make .venv, install eve
 book: setup ## re-run stale notebooks, build the HTML, say where it is
 	@$(BIN)/python book/tools/execute.py --stale
 	@$(BIN)/python book/tools/results_page.py
+	@$(BIN)/python book/tools/video_page.py
 	@$(MAKE) --no-print-directory $(BUILT)
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 	@echo "Better served than opened as a file: $(BIN)/python -m http.server --directory _build/html 8000"

@@ -61,15 +61,19 @@ def main() -> None:
     parser = result_parser(__doc__, "flicker")
     parser.add_argument("--size", type=int, default=256, help="width and height of the clips")
     parser.add_argument("--frames", type=int, default=24)
-    parser.add_argument("--steps", type=int, default=200, help="of the training")
+    parser.add_argument("--steps", type=int, default=200, help="of the training; 0: none")
+    parser.add_argument("--styles", nargs="+", default=STYLES)
     parser.add_argument("--repeats", type=int, default=5, help="of each measurement of speed")
     parser.add_argument("--book", type=Path, default=ROOT / "book", help="where pictures go")
     arguments = parser.parse_args()
     clips = make_clips(arguments.size, arguments.frames)
-    networks = {name: load_style(name).to(device()) for name in STYLES}
+    networks = {name: load_style(name).to(device()) for name in {TRAINED, *arguments.styles}}
     found = {name: measured(network, clips) for name, network in networks.items()}
-    training = trained_on(networks[TRAINED], arguments.steps, min(arguments.size, TRAINING_SIZE))
-    found[f"{TRAINED}, trained on"] = measured(networks[TRAINED], clips)
+    training = None
+    if arguments.steps:
+        size = min(arguments.size, TRAINING_SIZE)
+        training = trained_on(networks[TRAINED], arguments.steps, size)
+        found[f"{TRAINED}, trained on"] = measured(networks[TRAINED], clips)
     settings = {
         "photographs": [STILL_VIEW, MOVING_VIEW],
         "size": arguments.size,

@@ -185,8 +185,9 @@ def test_a_claim_marks_values_that_were_not_read(claims):
     assert statement.row()[1::3] == ("yes †", "not measured")
 
 
-def test_the_page_of_results_fits_the_data():
-    tool = ROOT / "book" / "tools" / "results_page.py"
+@pytest.mark.parametrize("name", ["results_page", "video_page"])
+def test_a_page_of_results_fits_the_data(name):
+    tool = ROOT / "book" / "tools" / f"{name}.py"
     done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, f"run python {tool}; {done.stderr}"
 
