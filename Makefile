@@ -15,6 +15,11 @@ BOOK_SOURCES = _config.yml _toc.yml $(shell find book/ notebooks/ perceptual_edu
 INSTALLED := $(VENV)/.installed
 WEIGHTS   := $(VENV)/.weights
 BUILT     := _build/.built
+
+# Two files of tests at a time, each with half of the processor: most wait for something else.
+THREADS = $(shell $(BIN)/python -c 'import os; print(max(1, os.cpu_count() // 2))')
+PYTEST  = PERCEPTUAL_EDU_SCALE=smoke OMP_NUM_THREADS=$(THREADS) \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -p no:cacheprovider
 TRY       := book/_static/try/made/contents.js
 
 .DEFAULT_GOAL := help
@@ -42,8 +47,8 @@ test: setup ## lint, unit tests, browser checks, every notebook at smoke scale
 	@$(MAKE) --no-print-directory $(BUILT)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@PERCEPTUAL_EDU_SCALE=smoke $(BIN)/python -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider tests notebooks/
-	@PERCEPTUAL_EDU_SCALE=smoke $(BIN)/python -m pytest -q -p no:cacheprovider --other-number-format tests
+	@$(PYTEST) --nbval-lax --nbval-current-env tests notebooks/
+	@$(PYTEST) -q --other-number-format tests
 
 # Containers and rented GPU machines often have only root, whom Jupyter refuses unless told.
 lab: setup ## open the chapters in JupyterLab
