@@ -80,9 +80,12 @@ def test_every_exercise_has_a_folded_solution(path):
 
 @every_notebook
 def test_a_chapter_asks_four_questions_with_one_right_answer_each(path):
-    questions = re.findall(r"```\{recall\} (.+)\n((?:.+\n)+?)```", text_of(execute.read(path)))
+    text = text_of(execute.read(path))
+    # A fence of backticks ends its first line at the next backtick: such a question needs tildes.
+    assert not re.search(r"```\{recall\} .*`", text), "write ~~~{recall}"
+    questions = re.findall(r"(```|~~~)\{recall\} (.+)\n((?:.+\n)+?)\1", text)
     assert len(questions) == 4
-    for question, answers in questions:
+    for _, question, answers in questions:
         verdicts = [line.split(":")[0] for line in answers.splitlines()]
         assert sorted(verdicts) == ["no", "no", "yes"], question
         assert all(" | " in line for line in answers.splitlines()), question
