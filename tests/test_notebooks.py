@@ -22,7 +22,7 @@ execute = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(execute)
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LARGEST = 2_000_000  # bytes: a repository with pictures stays small only if every file does
+LARGEST = 1_500_000  # bytes: a repository with pictures stays small only if every file does
 
 # What each chapter has, as a pattern that its text cells must contain.
 PARTS = {
