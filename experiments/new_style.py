@@ -8,7 +8,6 @@ the mean of the base's styles. Now and then each is measured on every tenth of t
 photographs, the central square of 256 pixels, as a part of the photograph's own objective.
 """
 
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 import torch
 from shared import result_parser
 from tqdm import tqdm
+from width import objective
 
 from perceptual_edu import (
     LossNetwork,
@@ -85,23 +85,9 @@ def measured(
     for step in tqdm(train(recipe, photographs), desc=way, total=recipe.steps, unit="step"):
         if step.step % max(1, recipe.steps // 5) == 0:
             now = time.perf_counter()
-            part = part_of_own(step.network, loss, held_out)
+            part = objective(step.network, loss, held_out)["part"]
             yield {"step": step.step, "seconds": now - begin - measuring, "part": part}
             measuring += time.perf_counter() - now
-
-
-@torch.no_grad()
-def part_of_own(
-    network: torch.nn.Module, loss: PerceptualLoss, held_out: list[torch.Tensor]
-) -> float:
-    """The objective as a part of the photograph's own: the median over the photographs."""
-    network.eval()
-    parts = []
-    for photograph in held_out:
-        loss.set_content(photograph)
-        parts.append((loss(network(photograph)).total / loss(photograph).total).item())
-    network.train()
-    return statistics.median(parts)
 
 
 if __name__ == "__main__":
