@@ -127,7 +127,7 @@ def styles(paintings: Path | None) -> dict[str, Training]:
     # changes the pixels themselves.
     many = StyleRecipe.quick(
         tuple(map(picture, STYLES)),
-        start_from=str(assets.checkpoint("starry_night")),
+        start_from=str(assets.checkpoint("styles")),
         relative_gram=True,
         style_weight=5e5,
         tv=1e-4,

@@ -33,17 +33,20 @@ def test_the_number_format_can_be_chosen_by_hand(monkeypatch):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the processor is not what decides")
 @pytest.mark.parametrize(
-    ("flags", "dtype"),
+    ("vendor", "flags", "dtype"),
     [
-        ("fpu avx512f avx512_bf16 amx_bf16 amx_tile", torch.bfloat16),
-        ("fpu avx512f avx512_bf16 avx512_fp16", torch.float32),  # has it, and is slower in it
-        ("fpu avx2", torch.float32),
-        ("", torch.float32),  # not Linux
+        ("GenuineIntel", "fpu avx512f avx512_bf16 amx_bf16 amx_tile", torch.bfloat16),
+        ("GenuineIntel", "fpu avx512f avx512_bf16", torch.float32),  # has it, and is slower in it
+        ("AuthenticAMD", "fpu avx512f avx512_bf16", torch.bfloat16),
+        ("AuthenticAMD", "fpu avx2", torch.float32),
+        ("", "", torch.float32),  # not Linux
     ],
 )
-def test_only_units_for_matrices_make_a_processor_compute_in_bfloat16(monkeypatch, flags, dtype):
+def test_a_processor_computes_in_bfloat16_only_where_that_is_faster(
+    monkeypatch, vendor, flags, dtype
+):
     monkeypatch.delenv("PERCEPTUAL_EDU_DTYPE", raising=False)
-    monkeypatch.setattr(devices, "_cpuinfo", lambda field: flags)
+    monkeypatch.setattr(devices, "_cpuinfo", {"vendor_id": vendor, "flags": flags}.get)
     devices._cpu_has_fast_bf16.cache_clear()
     try:
         assert fast_dtype() == (torch.float32 if devices.device().type == "mps" else dtype)
