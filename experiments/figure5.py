@@ -179,7 +179,7 @@ def measure(
 
 def lbfgs(loss, photograph: torch.Tensor, evaluations: int) -> list[float]:
     """The objective from white noise after 1, 2, ... evaluations."""
-    start = noise_like(photograph.cpu()).to(device())
+    start = noise_like(photograph.cpu(), uniform=True).to(device())
     objective = [0.0] * evaluations
     for step in optimize_image(loss, start, steps=evaluations):
         remaining = evaluations - step.evaluations + 1

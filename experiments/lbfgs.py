@@ -44,7 +44,7 @@ def main() -> None:
     painted = load_image(painting, long_side=SETTINGS["style_size"]).to(device())
     exact = objective(content, painted, torch.float32)
     fast = objective(content, painted, fast_dtype())
-    noise = noise_like(content).to(device())
+    noise = noise_like(content, uniform=True).to(device())
     runs = {
         "ours, from noise": lambda: optimize_image(fast, noise, steps=EVALUATIONS),
         "ours, from the photograph": lambda: optimize_image(fast, content, steps=EVALUATIONS),

@@ -101,7 +101,7 @@ def plain_evaluations(photograph: torch.Tensor) -> list[float]:
     features, objective = plain_objective(painting())
     with torch.no_grad():
         content = features(photograph)[CONTENT_LAYER]
-    image = noise_like(photograph.cpu()).to(device())
+    image = noise_like(photograph.cpu(), uniform=True).to(device())
     with tf32(False):
         return repeated(lambda: value_and_gradient(lambda x: objective(x, content), image))
 

@@ -102,7 +102,7 @@ def gatys(
     tv: float = 1e-6,
     content_layer: str = CONTENT_LAYER,
     style_layers: Sequence[str] = STYLE_LAYERS,
-    start: str = "uniform",
+    start: str = "noise",
     steps: int = 300,
     seed: int = 0,
     method: str = "lbfgs",
@@ -117,8 +117,8 @@ def gatys(
     content_weight, style_weight, tv
         lambda_c, lambda_s (for each style layer) and lambda_TV; the authors' values.
     start
-        Where to begin: ``"uniform"`` noise over all pixel values, ``"noise"`` as the authors'
-        script has it (deviation 1 around VGG's mean colour), or ``"content"``.
+        Where to begin: ``"noise"`` as the authors' script has it (deviation 1 around VGG's mean
+        colour), ``"uniform"`` noise over all pixel values, or ``"content"``.
     steps, method
         See :func:`optimize_image`.
     seed
@@ -137,8 +137,8 @@ def gatys(
         For an unknown ``start``, or if there is not enough memory.
     """
     starts = {
-        "uniform": lambda: noise_like(content, seed),
-        "noise": lambda: noise_like(content, seed, faint=True),
+        "noise": lambda: noise_like(content, seed),
+        "uniform": lambda: noise_like(content, seed, uniform=True),
         "content": lambda: content,
     }
     if start not in starts:
@@ -211,14 +211,14 @@ def reconstruct_style(
     return optimize_image(loss, _to_phi(start, loss.phi), steps=steps)
 
 
-def noise_like(image: Tensor, seed: int = 0, *, faint: bool = False) -> Tensor:
+def noise_like(image: Tensor, seed: int = 0, *, uniform: bool = False) -> Tensor:
     """White noise of the shape of ``image``, (B, 3, H, W), in [0, 255]; the same on every device.
 
-    Uniform over all pixel values, deviation 74; or, if ``faint``, as the authors' script has it:
-    normal, deviation 1, around VGG's mean colour.
+    As the authors' script has it: normal, deviation 1, around VGG's mean colour. Or ``uniform``
+    over all pixel values, deviation 74.
     """
     generator = torch.Generator().manual_seed(seed)
-    if not faint:
+    if uniform:
         return torch.rand(image.shape, generator=generator).mul_(255)
     mean = torch.tensor(MEAN_BGR[::-1]).view(1, 3, 1, 1)
     return torch.randn(image.shape, generator=generator) + mean

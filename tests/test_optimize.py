@@ -31,13 +31,13 @@ def test_projected_lbfgs_finds_the_minimum_within_the_bounds():
 
 
 def test_white_noise_is_uniform_or_the_authors(photograph):
-    uniform, faint = noise_like(photograph), noise_like(photograph, faint=True)
+    uniform, faint = noise_like(photograph, uniform=True), noise_like(photograph)
     assert (uniform.min() >= 0) & (uniform.max() <= 255)
     assert uniform.std().item() == pytest.approx(255 / 12**0.5, rel=0.02)
     for channel, mean in enumerate((123.68, 116.779, 103.939)):
         assert faint[0, channel].mean().item() == pytest.approx(mean, abs=0.1)
         assert faint[0, channel].std().item() == pytest.approx(1, rel=0.05)
-    assert torch.equal(faint, noise_like(photograph, faint=True))
+    assert torch.equal(faint, noise_like(photograph))
 
 
 def test_without_bounds_it_finds_the_free_minimum():
@@ -143,7 +143,7 @@ def test_an_objective_that_is_not_finite_is_an_error(method):
 def test_unknown_names_are_refused_at_once(photograph, phi):
     with pytest.raises(ValueError, match=r"unknown method 'sgd'.*lbfgs, adam"):
         optimize_image(lambda x: x.sum(), photograph, method="sgd")
-    with pytest.raises(ValueError, match=r"unknown start 'black'.*uniform, noise, content"):
+    with pytest.raises(ValueError, match=r"unknown start 'black'.*noise, uniform, content"):
         gatys(photograph, photograph, start="black", phi=phi)
 
 
@@ -178,9 +178,9 @@ def test_gatys_from_the_content_image_starts_there(photograph, painting, phi):
 
 
 def test_gatys_from_noise_starts_at_the_authors_or_at_uniform_noise(photograph, painting, phi):
-    for start, faint in (("noise", True), ("uniform", False)):
+    for start, uniform in (("noise", False), ("uniform", True)):
         first = next(gatys(photograph, painting, steps=1, start=start, seed=3, phi=phi))
-        assert torch.equal(first.image, noise_like(photograph, 3, faint=faint))
+        assert torch.equal(first.image, noise_like(photograph, 3, uniform=uniform))
 
 
 def test_the_objective_may_be_one_number(photograph):
