@@ -17,8 +17,9 @@ from shared import load_trained, result_parser
 from perceptual_edu import AssetError, ImageError, LossNetwork, device, load_image, stylize
 from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.networks import trained_styles
+from perceptual_edu.scale import scale
 
-SIZE = 512
+SIZE = scale(smoke=64, laptop=512, gpu=512)
 
 
 def main() -> None:

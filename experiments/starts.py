@@ -34,7 +34,8 @@ def main() -> None:
                 | last.terms
             )
     settings = {"side": side, "evaluations": steps, "style": "starry_night"}
-    write_report(arguments.out, make_report("starts of Gatys' optimisation", settings, rows=rows))
+    report = make_report("starts of Gatys' optimisation", settings, rows=rows)
+    write_report(report, arguments.out)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 
 from perceptual_edu import StyleRecipe, checkpoint, load_image, photo, read_card, save_image
 from perceptual_edu.evaluation import read_report, write_report
+from perceptual_edu.networks import trained_styles
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 WITH_ARGUMENTS = [p.stem for p in sorted(EXPERIMENTS.glob("*.py")) if "__doc__" in p.read_text()]
@@ -224,3 +225,62 @@ def test_a_new_style_is_learned_in_three_ways_on_equal_terms(run, tmp_path):
     # Both begin as the base, and change by one step of theirs: by less than random weights differ.
     apart = abs(rows["scales and shifts"]["part"] - rows["all weights"]["part"])
     assert apart < abs(rows["scales and shifts"]["part"] - rows["random weights"]["part"])
+
+
+def test_the_starts_of_the_optimisation_are_compared_on_equal_terms(run):
+    rows = {row["start"]: row for row in run("starts")["rows"]}
+    assert set(rows) == {"noise", "uniform", "content"}
+    assert rows["noise"]["variation"] < 1 < rows["uniform"]["variation"]
+
+
+def test_each_style_is_scored_where_its_painting_is_at_hand(run, monkeypatch):
+    monkeypatch.setattr("perceptual_edu.networks.trained_styles", lambda: shipped[:2])
+    shipped = trained_styles()
+    scores = run("score_styles", photo("hedgehog"))["styles"]
+    assert set(scores) <= {trained.name for trained in shipped[:2]}
+    assert all(0 < score["part"] < 1 for score in scores.values())
+
+
+def test_a_sheet_has_a_row_for_each_style_and_one_for_the_photographs(monkeypatch, tmp_path):
+    how = ["--network", str(checkpoint("starry_night")), "--side", "64", "--out"]
+    monkeypatch.setattr(sys, "argv", ["style_sheet", *how, str(tmp_path / "sheet")])
+    script("style_sheet").main()
+    assert load_image(tmp_path / "sheet_1.jpg").shape == (1, 3, 64, 6 * 32)
+
+
+def test_kept_colors_are_measured_on_sets_of_pictures(run, tmp_path):
+    picture = load_image(photo("hedgehog"), square=48)
+    for name in script("kept_colors").SETS:
+        (tmp_path / name).mkdir()
+        save_image(picture, tmp_path / name / "hedgehog.png")
+    means = run("kept_colors", tmp_path)["means"]
+    assert means["kept"]["largest tint"] <= 1 < means["as it is"]["largest tint"]
+
+
+def test_the_parts_of_a_step_make_the_whole(run):
+    report = run("profile_step", "--steps", 1)
+    assert sum(report["parts"].values()) == pytest.approx(report["seconds_per_step"])
+
+
+def test_a_queue_of_trainings_can_be_looked_at_ended_and_gone_on_with(
+    monkeypatch, tmp_path, capsys
+):
+    train_all = script("train_all")
+    tiny = StyleRecipe("starry_night", style_size=48, width=2, size=16, batch=1, steps=2)
+    queue = {"one": train_all.Training("a test", 0, (tiny,), last=tiny)}
+    monkeypatch.setattr(train_all, "queue", lambda paintings: queue)
+
+    def main(*arguments):
+        how = ["train_all", "--work", str(tmp_path), "--photos", str(photo("hedgehog").parent)]
+        monkeypatch.setattr(sys, "argv", [*how, *arguments])
+        train_all.main()
+        return capsys.readouterr().out
+
+    with pytest.raises(SystemExit, match="one: cannot be taken out, nothing is trained yet"):
+        main("--take", "one")
+    assert "0 of 2 steps" in main("--status")
+    main()
+    assert "2 of 2 steps" in main("--status")
+    assert (tmp_path / "one.sheet.jpg").is_file()
+    main("--take", "one")
+    assert read_card(tmp_path / "one.taken.safetensors")["steps"] == 2
