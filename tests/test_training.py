@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -472,6 +473,15 @@ bank = RandomCrops.from_folder(photos()[:5], short_side=40, size=32, batch=2, de
 list(train(RECIPE, bank, sys.argv[1], options=PerformanceOptions.plain()))
 next(train(RECIPE, bank))  # once more with the same processes
 """
+
+
+@pytest.mark.parametrize("kind", [["style", "the_scream"], ["sr"]])
+def test_crops_that_memory_cannot_hold_are_refused_before_training(kind, command, tmp_path):
+    how = ["--photos", photo("hedgehog"), "--size", 320_000, "-o", "x.safetensors"]
+    code, _, errors = command("train", *kind, *how)
+    assert code == 1
+    assert re.search(r"error: a step of \d crops of 320000 x 320000 pixels needs about", errors)
+    assert not (tmp_path / "x.safetensors").exists()
 
 
 def test_two_processes_train_the_same_as_one(bank, tmp_path):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..datasets.crops import RandomCrops
 from ..datasets.index import is_pack
-from ..devices import autocast, device, fast_dtype, tf32, tried_convolutions
+from ..devices import autocast, check_memory, device, fast_dtype, tf32, tried_convolutions
 from ..loss_network import LossNetwork
 from ..losses import TERMS, LossTerms
 from .optimizers import make_optimizers, schedule
@@ -103,9 +103,12 @@ def train(
     TrainingError
         If the loss is not finite, if the file belongs to another recipe or other photographs, if
         another training is writing it, or if it cannot be written.
+    ValueError
+        If there is not enough memory for a step.
     """
     rank, world = _processes()
     recipe, out = recipe.resolved(), Path(out) if out else None
+    _check_memory(recipe, world)
     with ExitStack() as held:
         if out and rank == 0:
             held.enter_context(only_training_of(out))
@@ -234,6 +237,15 @@ def _mean_of_processes(terms: LossTerms, world: int) -> Tensor:
     if world > 1:
         dist.all_reduce(values, dist.ReduceOp.SUM)
     return values / world
+
+
+def _check_memory(recipe: Recipe, world: int) -> None:
+    # As measured, for each pixel of a batch: what phi keeps for the way back, and the network.
+    width = getattr(recipe, "width", 8)  # the features at full size, or their like
+    phi = 0 if getattr(recipe, "loss", "feature") == "pixel" else 1500
+    pixels = recipe.batch * recipe.size**2 / world
+    what = f"a step of {recipe.batch} crops of {recipe.size} x {recipe.size} pixels"
+    check_memory(what, pixels * (phi + 35 * width * fast_dtype().itemsize), device())
 
 
 def _processes() -> tuple[int, int]:
