@@ -42,12 +42,13 @@ book: setup ## re-run stale notebooks, build the HTML, say where it is
 	@echo "and then open http://localhost:8000"
 
 # The stale notebooks are only named here: running them would hide that somebody forgot to.
-test: setup ## lint, unit tests, browser checks, every notebook at smoke scale
+test: setup ## lint, unit tests, browser checks, every notebook and solution at smoke scale
 	@$(BIN)/python book/tools/execute.py --check || { echo "run make execute, look at the outputs, and commit them" >&2; exit 1; }
 	@$(MAKE) --no-print-directory $(BUILT)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(PYTEST) --nbval-lax --nbval-current-env tests notebooks/
+	@$(BIN)/python tests/with_solutions.py _build/chapters
+	@$(PYTEST) --nbval-lax --nbval-current-env tests _build/chapters
 	@$(PYTEST) -q --other-number-format tests
 
 # Containers and rented GPU machines often have only root, whom Jupyter refuses unless told.
