@@ -233,6 +233,14 @@ def test_the_starts_of_the_optimisation_are_compared_on_equal_terms(run):
     assert rows["noise"]["variation"] < 1 < rows["uniform"]["variation"]
 
 
+def test_the_main_picture_of_chapter_2_comes_with_the_way_to_it(run, tmp_path):
+    rows = run("gatys_main", "--picture", tmp_path / "gatys.jpg")["rows"]
+    assert [row["evaluations"] for row in rows] == [1, 10]
+    assert rows[1]["total"] < rows[0]["total"]
+    assert rows[0]["variation"] < 0.1  # faint noise
+    assert load_image(tmp_path / "gatys.jpg").shape == (1, 3, 21, 32)
+
+
 def test_each_style_is_scored_where_its_painting_is_at_hand(run, monkeypatch):
     monkeypatch.setattr("perceptual_edu.networks.trained_styles", lambda: shipped[:2])
     shipped = trained_styles()

@@ -228,6 +228,8 @@ def robustness_table(report: dict) -> str:
 
 COMMANDS = {
     "lbfgs": "python experiments/lbfgs.py PHOTOGRAPH PAINTING",
+    "starts": "python experiments/starts.py",
+    "gatys_main": "python experiments/gatys_main.py",
     "styles": "python experiments/score_styles.py PHOTOGRAPH --paintings FOLDER",
     "figure5": "python experiments/figure5.py FOLDER --out FILE",
     "table1": "python experiments/table1.py",
