@@ -25,7 +25,7 @@ TRY       := book/_static/try/made/contents.js
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup browser-files chromium book test lab execute clean
+.PHONY: help setup browser-files chromium book pdf test lab execute clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,9 @@ book: setup ## re-run stale notebooks, build the HTML, say where it is
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 	@echo "Better served than opened as a file: $(BIN)/python -m http.server --directory _build/html 8000"
 	@echo "and then open http://localhost:8000"
+
+pdf: book ## print the whole book into one file, _build/perceptual_edu.pdf (needs Chromium)
+	@$(BIN)/python book/tools/pdf.py
 
 # The stale notebooks are only named here: running them would hide that somebody forgot to.
 test: setup ## lint, unit tests, browser checks, every notebook and solution at smoke scale

@@ -1,10 +1,10 @@
-"""The book's small Sphinx extension: pages that ask no other host, and four mends.
+"""The book's small Sphinx extension: pages that ask no other host, and some mends.
 
 - Formulas and widgets use the scripts that book/tools/vendor.py fetched. Where they are missing,
   Sphinx's defaults (a public CDN) stay, and the build says so.
 - An inline script appears once on a page. Sphinx writes a script twice that an extension adds
   while the builder already exists, and a `const` that is declared twice is an error.
-- Labels of widgets are typeset by the pages' MathJax.
+- Labels of widgets are typeset by the pages' MathJax, and sliders and pictures have names.
 - The docstring of a constant may contain a colon.
 - myst-nb's hidden cells know the `html` builder but not `singlehtml`, which borrows the visitors.
 """
@@ -28,6 +28,23 @@ document.addEventListener("DOMContentLoaded", () => {
   const typeset = (element) =>
     MathJax.startup.promise.then(() => MathJax.typesetPromise([element]));
   MathJax.Hub = { Queue: ([, , element]) => typeset(element) };
+});
+"""
+
+# Widgets draw sliders and pictures without names; a screen reader needs some.
+NAMES_FOR_WIDGETS = """
+document.addEventListener("DOMContentLoaded", () => {
+  if (!document.querySelector("script[type='application/vnd.jupyter.widget-view+json']")) return;
+  const name = () => {
+    for (const handle of document.querySelectorAll(".noUi-handle:not([aria-label])")) {
+      const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label");
+      handle.setAttribute("aria-label", label?.textContent.trim() || "choose");
+    }
+    for (const image of document.querySelectorAll("img.widget-image:not([alt])"))
+      image.alt = "the picture for these settings";
+  };
+  new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
+  name();
 });
 """
 
@@ -91,6 +108,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", use_vendored_scripts, priority=100)
     app.connect("builder-inited", lend_html_visitors)
     app.add_js_file(None, body=QUEUE_FOR_WIDGETS)
+    app.add_js_file(None, body=NAMES_FOR_WIDGETS)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     app.connect("autodoc-process-docstring", remember_attribute_docstring, priority=400)
     app.connect("autodoc-process-docstring", restore_attribute_docstring, priority=600)

@@ -4,6 +4,8 @@
   words and lines on the page, and from what book/tools/execute.py recorded in the notebook.
 - On a phone, a table of words is set as cards, a row each (book.css). For that, each of its cells
   carries the name of its column.
+- What Sphinx and the notebooks' renderer write that a screen reader stumbles over is mended: empty
+  headings of columns, names of folds that differ from their text, lists that are none.
 - Where the environment variable REPOSITORY_URL says where the book is published, chapters have
   buttons that open them on Colab and on Binder; elsewhere such buttons would lead nowhere.
 """
@@ -97,7 +99,31 @@ def with_labels(match: re.Match) -> str:
 
 def label_cells(app, pagename, templatename, context, doctree) -> None:
     if "body" in context:
-        context["body"] = TABLE.sub(with_labels, context["body"])
+        context["body"] = spoken(TABLE.sub(with_labels, context["body"]))
+
+
+EMPTY_HEADING = re.compile(r"<th\b([^>]*)>(?:\s|<p></p>|&nbsp;)*</th>")
+# A signature of several lines: descriptions without a term.
+LINES_OF_SIGNATURE = re.compile(r"<dl>\s*((?:<dd>(?:(?!</?d[dtl]\b).)*</dd>\s*)+)</dl>", re.DOTALL)
+ROLES_OF_CITATIONS = re.compile(r' role="(?:doc-biblioentry|doc-backlink|list)"')
+
+
+def spoken(page: str) -> str:
+    """The same page for the eye, without what a screen reader reads wrong."""
+    page = page.replace(' aria-label="Toggle hidden content"', "")
+    page = EMPTY_HEADING.sub(lambda th: f"<td{th[1].replace(SCOPE, '')}></td>", page)
+    page = LINES_OF_SIGNATURE.sub(in_plain_lines, page)
+    if 'class="citation-list"' in page or 'class="citation"' in page:
+        page = ROLES_OF_CITATIONS.sub("", page)
+    return page
+
+
+SCOPE = ' scope="col"'
+
+
+def in_plain_lines(match: re.Match) -> str:
+    lines = match[1].replace("<dd>", '<div class="sig-line">').replace("</dd>", "</div>")
+    return f"<div>{lines}</div>"
 
 
 def add_launch_buttons(app: Sphinx, config: Config) -> None:

@@ -1,10 +1,11 @@
 """Fetch the scripts that the book's pages need, so that a reader's browser asks nobody else.
 
 MathJax draws the formulas, html-manager draws the ipywidgets, and onnxruntime-web runs networks on
-the page Try it. They come from npm as packages of a fixed version. The archive must match the
-SHA-512 recorded here, and only the files listed here leave it. Without npm, or without a network,
-the build still works: book/_ext/perceptual_book.py then leaves Sphinx's default, a public CDN, in
-place, and the page Try it says that it was built without a runtime.
+the page Try it; axe-core checks the pages in the tests, and is no part of them. They come from npm
+as packages of a fixed version. The archive must match the SHA-512 recorded here, and only the files
+listed here leave it. Without npm, or without a network, the build still works:
+book/_ext/perceptual_book.py then leaves Sphinx's default, a public CDN, in place, and the page Try
+it says that it was built without a runtime.
 
 Not `npm ci` with a lock: html-manager's script is complete in itself, but its package names 130
 others, and all of them, 150 MB installed, would be fetched and locked for nothing.
@@ -89,6 +90,16 @@ PACKAGES = (
             "package/dist/ort-wasm-simd-threaded.jspi.wasm",
         ),
         strip="package/dist/",
+    ),
+    # Not for the pages: the tests ask it whether everybody can use them.
+    Package(
+        name="axe-core",
+        version="4.14.1",
+        without="Nobody will check whether the pages suit screen readers",
+        sha512="FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+        folder="axe-core",
+        files=("package/axe.min.js", "package/LICENSE"),
+        strip="package/",
     ),
 )
 
