@@ -292,3 +292,13 @@ def test_a_queue_of_trainings_can_be_looked_at_ended_and_gone_on_with(
     assert (tmp_path / "one.sheet.jpg").is_file()
     main("--take", "one")
     assert read_card(tmp_path / "one.taken.safetensors")["steps"] == 2
+
+
+def test_a_pass_and_the_optimisation_stand_side_by_side(run, tmp_path):
+    how = ("--paintings", tmp_path, "--side", 32, "--photographs", 2, "--pictures", tmp_path)
+    report = run("side_by_side", *how, "--styles", "starry_night", "mosaic")
+    assert [row["style"] for row in report["rows"]] == 2 * ["starry_night"] + 2 * ["mosaic"]
+    assert all(row["pass"] > 0 and row["optimised"] > 0 for row in report["rows"])
+    for row in report["rows"]:
+        assert (row["worth"] is None) == (row["optimised"] > row["pass"])
+    assert load_image(tmp_path / "figure6.jpg").shape == (1, 3, 5 * 32, 3 * 32)

@@ -1,0 +1,94 @@
+"""Figures 6 and 7 of the paper: photographs, Gatys' optimisation and one pass, side by side.
+
+    python experiments/side_by_side.py --paintings FOLDER [--side 256] [--styles NAME ...]
+
+A block a style, with its painting; above the photographs, below them what projected L-BFGS makes of
+the network's own objective, then what the network makes in one pass. The painting of NAME is
+FOLDER/NAME.jpg. Writes the picture and, in the results, both objectives and how many evaluations of
+L-BFGS one pass is worth (null: more than were spent).
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from shared import load_trained
+from tqdm import tqdm
+
+from perceptual_edu import (
+    LossNetwork,
+    device,
+    load_image,
+    noise_like,
+    optimize_image,
+    photo,
+    save_image,
+    style,
+    stylize,
+)
+from perceptual_edu.assets import data_folder, file_or_bundled
+from perceptual_edu.evaluation import make_report, write_report
+from perceptual_edu.networks import trained_styles
+from perceptual_edu.scale import scale
+
+PHOTOGRAPHS = ("neuschwanstein_castle", "cat_chelsea", "new_york_1961", "penguin")
+STYLES = ("starry_night", "udnie", "composition_vii", "great_wave")
+BOOK = Path(__file__).resolve().parents[1] / "book" / "images"
+
+
+def main() -> None:
+    arguments = parsed()
+    phi, steps = LossNetwork.fast(), scale(smoke=3, laptop=150, gpu=500)
+    shipped = {trained.name: trained for trained in trained_styles()}  # the last: one of many
+    photographs = [load_image(photo(name), square=arguments.side) for name in PHOTOGRAPHS]
+    photographs = photographs[: arguments.photographs]
+    blank = torch.full_like(photographs[0], 255)
+    rows, table = [[blank, *photographs]], []
+    for name in tqdm(arguments.styles, unit="style"):
+        network, recipe = load_trained(shipped[name], arguments.paintings)
+        loss = recipe.loss(phi)
+        optimised, passed = [], []
+        for title, photograph in zip(PHOTOGRAPHS, photographs, strict=False):
+            picture, row = compare(network.to(device()), loss, photograph, steps)
+            table.append({"style": name, "photograph": title} | row)
+            optimised.append(picture)
+            passed.append(stylize(network, photograph))
+        painting = load_image(file_or_bundled(recipe.style, style), square=arguments.side)
+        rows += [[painting, *optimised], [blank, *passed]]
+    sheet = torch.cat([torch.cat([p.cpu() for p in row], dim=3) for row in rows], dim=2)
+    save_image(sheet, arguments.pictures / f"{arguments.name}.jpg", quality=85)
+    settings = {"side": arguments.side, "evaluations": steps, "network": "styles"}
+    what = "objective of a pass and of Gatys' optimisation, as parts of the photograph's"
+    write_report(make_report(what, settings, rows=table), arguments.out)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--paintings", type=Path, required=True, help="folder with the paintings")
+    parser.add_argument("--side", type=int, default=256, help="of the square pictures, pixels")
+    parser.add_argument("--styles", nargs="+", default=STYLES)
+    parser.add_argument("--photographs", type=int, default=len(PHOTOGRAPHS), help="how many")
+    parser.add_argument("--name", default="figure6", help="of picture and results")
+    parser.add_argument("--pictures", type=Path, default=BOOK, help="where the picture goes")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    arguments = parser.parse_args()
+    arguments.out = arguments.out or data_folder() / "results" / f"{arguments.name}.json"
+    return arguments
+
+
+@torch.no_grad()
+def compare(network, loss, photograph: torch.Tensor, steps: int) -> tuple[torch.Tensor, dict]:
+    """Gatys' result for a photograph; and both objectives, as parts of the photograph's own."""
+    photograph = photograph.to(device())
+    loss.set_content(photograph)
+    own = float(loss(photograph).total)
+    reached = float(loss(network(photograph).round()).total)
+    with torch.enable_grad():
+        history = list(optimize_image(loss, noise_like(photograph.cpu()).to(device()), steps=steps))
+    below = [step.evaluations for step in history if step.terms["total"] <= reached]
+    parts = {"pass": reached / own, "optimised": history[-1].terms["total"] / own}
+    return history[-1].image, parts | {"worth": below[0] if below else None}
+
+
+if __name__ == "__main__":
+    main()
