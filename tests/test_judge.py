@@ -96,3 +96,12 @@ def test_a_damaged_cache_is_fetched_again(tmp_path, monkeypatch):
 )
 def test_wilsons_interval_is_the_tabulated_one(hits, trials, low, high):
     assert wilson_interval(hits, trials) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_as_a_loss_it_sees_the_same_and_pixels_get_a_gradient(sees, photograph):
+    x = photograph.round().clone().requires_grad_()
+    features = sees.features(x)
+    for depth, seen_there in sees(photograph).features.items():
+        torch.testing.assert_close(features[depth].detach(), seen_there)
+    features["1/8"].square().sum().backward()
+    assert x.grad.abs().sum() > 0

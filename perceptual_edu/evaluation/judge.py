@@ -103,14 +103,24 @@ class Judge(nn.Module):
     @torch.inference_mode()
     def forward(self, image: Tensor) -> Judgement:
         """See pictures (B, 3, H, W), RGB in [0, 255]; they are rounded to 8 bits first."""
-        where = self.classifier.weight.device
-        x = self.stem((to_8_bit(image).to(where) - 127) / 128)
+        features, x = self._seen(to_8_bit(image))
+        return Judgement(features, self.classifier(self.head(x).mean((2, 3))))
+
+    def features(self, image: Tensor) -> dict[str, Tensor]:
+        """Features at each of :data:`DEPTHS`, (B, C, H, W), as a loss wants them.
+
+        Pictures are not rounded, and have a gradient.
+        """
+        return self._seen(image)[0]
+
+    def _seen(self, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        x = self.stem((image.to(self.classifier.weight.device) - 127) / 128)
         features = {}
         for number, stage in enumerate(self.stages):
             x = stage(x)
             if number in _COMPARED:
                 features[_COMPARED[number]] = x
-        return Judgement(features, self.classifier(self.head(x).mean((2, 3))))
+        return features, x
 
 
 def feature_distances(a: Judgement, b: Judgement) -> dict[str, float]:
