@@ -4,7 +4,8 @@ Nothing else in the library needs it. :mod:`~perceptual_edu.notebook.figures` ha
 figures and shows pictures, :mod:`~perceptual_edu.notebook.diagrams` draws numbers,
 :mod:`~perceptual_edu.notebook.tables` sets them in tables. What a reader can move on a page without
 a kernel is in :mod:`~perceptual_edu.notebook.sliders`, what runs in JupyterLab in
-:mod:`~perceptual_edu.notebook.live`.
+:mod:`~perceptual_edu.notebook.live`; what a channel looks at in
+:mod:`~perceptual_edu.notebook.channels`.
 """
 
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..lazy import on_demand
 
 if TYPE_CHECKING:  # imported when first used
+    from .channels import favourites, receptive_field
     from .diagrams import bars, curves, dots, heat, points
     from .figures import framed, grid, mosaic, panel, show, zoom
     from .live import gatys_sliders, training_live
@@ -24,6 +26,7 @@ __all__ = [
     "bars",
     "curves",
     "dots",
+    "favourites",
     "framed",
     "gatys_sliders",
     "grid",
@@ -32,6 +35,7 @@ __all__ = [
     "panel",
     "picture_sliders",
     "points",
+    "receptive_field",
     "show",
     "table",
     "training_live",
