@@ -69,6 +69,23 @@ LOOK = """async () => {
     };
 }"""
 
+AXE = ROOT / "book" / "_static" / "vendor" / "axe-core" / "axe.min.js"
+# Kinds of faults in what is ours; the theme's own bars are left to the theme.
+RULES = [
+    *("color-contrast", "image-alt", "heading-order", "empty-table-header", "list"),
+    *("label", "button-name", "link-name", "aria-input-field-name", "label-content-name-mismatch"),
+    *("aria-required-children", "scrollable-region-focusable", "definition-list", "dlitem"),
+]
+AUDIT = """async (rules) => {
+    // Formulas and code are thousands of nodes in the same few colours.
+    const where = {include: ["article"], exclude: ["mjx-container", "div.highlight"]};
+    const found = await axe.run(where, {resultTypes: ["violations"], runOnly: rules});
+    return found.violations.flatMap((kind) => kind.nodes.map(
+        (node) => `${kind.id}: ${node.html.slice(0, 120)}`));
+}"""
+DARK = "document.documentElement.dataset.theme = document.documentElement.dataset.mode = 'dark'"
+MOST_NODES = 20_000  # contrast of more than that takes half a minute: the library's reference
+
 MOVE_SLIDERS = """() => [...document.querySelectorAll("figure.frames")].map((figure) => {
     const image = figure.querySelector("img");
     const seen = new Set([image.src + image.alt]);
@@ -115,6 +132,7 @@ def seen():
             tab.evaluate("window.MathJax?.startup?.promise.then(() => null)")  # all typeset
             record = tab.evaluate(LOOK)
             record["moved"] = tab.evaluate(MOVE_SLIDERS)
+            record["barriers"] = barriers(tab) if AXE.is_file() else []
             tab.set_viewport_size({"width": 390, "height": 844})
             record["phone_width"] = tab.evaluate("document.documentElement.scrollWidth")
             record["errors"] = errors
@@ -130,6 +148,23 @@ def seen():
             return record
 
         yield look
+
+
+def barriers(tab):
+    """What keeps some readers from using a page, in light and in dark."""
+    large = tab.evaluate("document.querySelectorAll('article *').length") > MOST_NODES
+    tab.evaluate(AXE.read_text() + "; null")
+    found = tab.evaluate(AUDIT, RULES[large:])
+    if not large:
+        tab.evaluate(DARK)
+        found += tab.evaluate(AUDIT, RULES[:1])
+    return found
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core was not fetched (`make setup` says more)")
+@on_every_page
+def test_no_barrier_for_readers_who_see_or_steer_otherwise(seen, page):
+    assert seen(page)["barriers"] == []
 
 
 @on_every_page
