@@ -218,7 +218,9 @@ def test_flicker_is_measured_reduced_and_shown(run, tmp_path):
 def test_a_new_style_is_learned_in_three_ways_on_equal_terms(run, tmp_path):
     shutil.copy(photo("hedgehog"), tmp_path)
     base = checkpoint("starry_night")
-    report = run("new_style", "mosaic", "--photos", tmp_path, "--base", base, "--steps", 1)
+    where = ("--photos", tmp_path, "--base", base, "--picture", tmp_path / "new_style.jpg")
+    report = run("new_style", "mosaic", *where, "--steps", 1)
+    assert (tmp_path / "new_style.jpg").is_file()
     rows = {row["way"]: row for row in report["rows"]}
     assert set(rows) == {"random weights", "scales and shifts", "all weights"}
     assert all(row["step"] == 1 and row["seconds"] > 0 for row in rows.values())
