@@ -38,7 +38,7 @@ BOOK = Path(__file__).resolve().parents[1] / "book" / "images"
 
 def main() -> None:
     arguments = parsed()
-    phi, steps = LossNetwork.fast(), scale(smoke=3, laptop=150, gpu=500)
+    phi, steps = LossNetwork.fast(), scale(smoke=3, laptop=100, gpu=500)
     shipped = {trained.name: trained for trained in trained_styles()}  # the last: one of many
     photographs = [load_image(photo(name), square=arguments.side) for name in PHOTOGRAPHS]
     photographs = photographs[: arguments.photographs]
