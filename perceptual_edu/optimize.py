@@ -136,13 +136,7 @@ def gatys(
     ValueError
         For an unknown ``start``, or if there is not enough memory.
     """
-    starts = {
-        "noise": lambda: noise_like(content, seed),
-        "uniform": lambda: noise_like(content, seed, uniform=True),
-        "content": lambda: content,
-    }
-    if start not in starts:
-        raise ValueError(f"unknown start {start!r}; there are: {', '.join(starts)}")
+    image = _start(_noises(content, seed) | {"content": content}, start)
     loss = PerceptualLoss(
         phi or LossNetwork.fast(),
         content={content_layer: content_weight} if content_weight else {},
@@ -151,7 +145,7 @@ def gatys(
     )
     _check_memory(loss.phi, content, style)
     _set_targets(loss, content, style)
-    return optimize_image(loss, _to_phi(starts[start](), loss.phi), steps=steps, method=method)
+    return optimize_image(loss, _to_phi(image, loss.phi), steps=steps, method=method)
 
 
 def invert_features(
@@ -159,6 +153,7 @@ def invert_features(
     layer: str,
     *,
     tv: float = 1e-6,
+    start: str = "noise",
     steps: int = 300,
     seed: int = 0,
     phi: LossNetwork | None = None,
@@ -173,12 +168,15 @@ def invert_features(
         Its features are to be met, for example ``"relu4_3"``.
     tv
         Weight of the total variation, which stands for the knowledge that images are smooth.
+    start
+        ``"noise"`` or ``"uniform"``, as in :func:`gatys`.
     steps, seed, phi
         As in :func:`gatys`.
     """
     loss = PerceptualLoss(phi or LossNetwork.fast(), content={layer: 1.0}, tv=tv)
     _set_targets(loss, image, None)
-    return optimize_image(loss, _to_phi(noise_like(image, seed), loss.phi), steps=steps)
+    noise = _start(_noises(image, seed), start)
+    return optimize_image(loss, _to_phi(noise, loss.phi), steps=steps)
 
 
 def reconstruct_style(
@@ -187,6 +185,7 @@ def reconstruct_style(
     *,
     size: tuple[int, int] = (256, 256),
     tv: float = 0.0,
+    start: str = "noise",
     steps: int = 300,
     seed: int = 0,
     phi: LossNetwork | None = None,
@@ -203,12 +202,14 @@ def reconstruct_style(
         (H, W) of the image to make; it need not be the style's.
     tv, steps, seed, phi
         As in :func:`gatys`.
+    start
+        ``"noise"`` or ``"uniform"``, as in :func:`gatys`.
     """
     weights = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
     loss = PerceptualLoss(phi or LossNetwork.fast(), style=weights, tv=tv)
     _set_targets(loss, None, style)
-    start = noise_like(style.new_empty(1, 3, *size), seed)
-    return optimize_image(loss, _to_phi(start, loss.phi), steps=steps)
+    noise = _start(_noises(style.new_empty(1, 3, *size), seed), start)
+    return optimize_image(loss, _to_phi(noise, loss.phi), steps=steps)
 
 
 def noise_like(image: Tensor, seed: int = 0, *, uniform: bool = False) -> Tensor:
@@ -222,6 +223,16 @@ def noise_like(image: Tensor, seed: int = 0, *, uniform: bool = False) -> Tensor
         return torch.rand(image.shape, generator=generator).mul_(255)
     mean = torch.tensor(MEAN_BGR[::-1]).view(1, 3, 1, 1)
     return torch.randn(image.shape, generator=generator) + mean
+
+
+def _noises(image: Tensor, seed: int) -> dict[str, Tensor]:
+    return {"noise": noise_like(image, seed), "uniform": noise_like(image, seed, uniform=True)}
+
+
+def _start(starts: dict[str, Tensor], start: str) -> Tensor:
+    if start not in starts:
+        raise ValueError(f"unknown start {start!r}; there are: {', '.join(starts)}")
+    return starts[start]
 
 
 def _to_phi(image: Tensor, phi: LossNetwork) -> Tensor:

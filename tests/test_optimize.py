@@ -183,6 +183,18 @@ def test_gatys_from_noise_starts_at_the_authors_or_at_uniform_noise(photograph, 
         assert torch.equal(first.image, noise_like(photograph, 3, uniform=uniform))
 
 
+def test_inversion_and_reconstruction_start_at_either_noise_too(photograph, painting, phi):
+    for start, uniform in (("noise", False), ("uniform", True)):
+        noise = noise_like(photograph, 3, uniform=uniform)
+        how = {"steps": 1, "start": start, "seed": 3, "phi": phi}
+        first = next(invert_features(photograph, "relu1_2", **how))
+        assert torch.equal(first.image, noise)
+        first = next(reconstruct_style(painting, ["relu1_2"], size=photograph.shape[2:], **how))
+        assert torch.equal(first.image, noise)
+    with pytest.raises(ValueError, match=r"unknown start 'content'.*noise, uniform$"):
+        invert_features(photograph, "relu1_2", start="content", phi=phi)
+
+
 def test_the_objective_may_be_one_number(photograph):
     target = photograph / 2
     *_, last = optimize_image(lambda x: (x - target).square().mean(), photograph, steps=20)
