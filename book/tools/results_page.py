@@ -56,6 +56,10 @@ def page() -> str:
     parts |= judge_tables(reports["judge"]) | {
         "robustness": robustness_table(reports["robustness"])
     }
+    parts |= {
+        "side_by_side": side_by_side_table(reports["figure6"]["rows"]),
+        "figure6": reports["figure6"]["settings"],
+    }
     parts["overlap"] = overlap_table(reports["photographs"])
     parts["again"] = table(
         ("file", "machine", "when", "command"),
@@ -110,6 +114,23 @@ def facts(reports: dict, published: dict) -> dict:
         "gatys_500": [line["gatys"]["500"] for line in reports["table1"]["table"]],
         "half": [line["speed-up"]["half width"]["500"] for line in reports["table1"]["table"]],
     }
+
+
+def side_by_side_table(rows: list[dict]) -> str:
+    """What is left of the objective after a pass and after the optimisation, for each style."""
+    lines = []
+    for name in dict.fromkeys(row["style"] for row in rows):
+        mine = [row for row in rows if row["style"] == name]
+        left = [f"{statistics.median(row[k] for row in mine):.1%}" for k in ("pass", "optimised")]
+        worth = sorted(row["worth"] or float("inf") for row in mine)
+        lines.append((name.replace("_", " "), *left, f"{worth[0]} to {worth[-1]}"))
+    head = (
+        "style",
+        "left after one pass",
+        "after the optimisation",
+        "a pass is worth, evaluations",
+    )
+    return table(head, lines)
 
 
 def ssim_table(tables: list[dict], published: list[dict]) -> str:
@@ -231,6 +252,8 @@ COMMANDS = {
     "starts": "python experiments/starts.py",
     "gatys_main": "python experiments/gatys_main.py",
     "styles": "python experiments/score_styles.py PHOTOGRAPH --paintings FOLDER",
+    "new_style": "python experiments/new_style.py PAINTING --photos FOLDER",
+    "figure6": "python experiments/side_by_side.py --paintings FOLDER",
     "figure5": "python experiments/figure5.py FOLDER --out FILE",
     "table1": "python experiments/table1.py",
     "scaling": "python experiments/scaling.py",
