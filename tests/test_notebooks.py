@@ -39,7 +39,7 @@ DATA_URI = re.compile(r"base64,[A-Za-z0-9+/=\\n]+")
 # What a reader sees of the code: on one screen, without scrolling sideways. Folded cells are free.
 LINES, MEAN_LINES, CHARACTERS = 15, 10, 80
 # Chapters with longer cells. This list may only become shorter.
-LONG_CODE = {"03_gram", "04_inversion", "06_training"}
+LONG_CODE = {"03_gram", "04_inversion"}
 
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 

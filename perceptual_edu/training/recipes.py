@@ -73,7 +73,7 @@ class StyleRecipe:
     """Iterations; 40,000 batches of 4 are about two passes over COCO 2014."""
     optimizer: str = "adam"
     """``"adam"`` as in the paper, or ``"muon"``: Muon for the filters, Adam for all else. It needs
-    about half the steps."""
+    about two thirds of the steps."""
     learning_rate: float = 1e-3
     """Of the optimiser, constant in the paper."""
     cooldown: float = 0.0
