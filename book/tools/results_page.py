@@ -56,10 +56,9 @@ def page() -> str:
     parts |= judge_tables(reports["judge"]) | {
         "robustness": robustness_table(reports["robustness"])
     }
-    parts |= {
-        "side_by_side": side_by_side_table(reports["figure6"]["rows"]),
-        "figure6": reports["figure6"]["settings"],
-    }
+    figures = {name: reports[name] for name in ("figure6", "figure7")}
+    parts |= {name: report["settings"] for name, report in figures.items()}
+    parts["side_by_side"] = {n: side_by_side_table(r["rows"]) for n, r in figures.items()}
     parts["overlap"] = overlap_table(reports["photographs"])
     parts["again"] = table(
         ("file", "machine", "when", "command"),
@@ -254,6 +253,8 @@ COMMANDS = {
     "styles": "python experiments/score_styles.py PHOTOGRAPH --paintings FOLDER",
     "new_style": "python experiments/new_style.py PAINTING --photos FOLDER",
     "figure6": "python experiments/side_by_side.py --paintings FOLDER",
+    "figure7": "python experiments/side_by_side.py --paintings FOLDER --name figure7 --side 512 "
+    "--styles starry_night --photographs 2",
     "figure5": "python experiments/figure5.py FOLDER --out FILE",
     "table1": "python experiments/table1.py",
     "scaling": "python experiments/scaling.py",
