@@ -56,7 +56,7 @@ def main() -> None:
         painting = load_image(file_or_bundled(recipe.style, style), square=arguments.side)
         rows += [[painting, *optimised], [blank, *passed]]
     sheet = torch.cat([torch.cat([p.cpu() for p in row], dim=3) for row in rows], dim=2)
-    save_image(sheet, arguments.pictures / f"{arguments.name}.jpg", quality=85)
+    save_image(sheet, arguments.pictures / f"{arguments.name}.jpg", quality=68)
     settings = {"side": arguments.side, "evaluations": steps, "network": "styles"}
     what = "objective of a pass and of Gatys' optimisation, as parts of the photograph's"
     write_report(make_report(what, settings, rows=table), arguments.out)

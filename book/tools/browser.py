@@ -52,6 +52,13 @@ def find_chromium() -> str | None:
     return own if Path(own).exists() else None
 
 
+def missing() -> str | None:
+    """What a picture of the book's pages lacks, and how to get it."""
+    if not HTML.is_dir():
+        return f"{HTML} is missing: run `make book` first"
+    return None if find_chromium() else HOW_TO_GET
+
+
 @contextlib.contextmanager
 def chromium(*flags: str) -> Iterator:
     """A headless Chromium with a fresh profile, and with more flags where a test wants them."""

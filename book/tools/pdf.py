@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from browser import HOW_TO_GET, HTML, ROOT, chromium, find_chromium, served
+from browser import HTML, ROOT, chromium, missing, served
 from bs4 import BeautifulSoup, Tag
 
 OUT = ROOT / "_build" / "perceptual_edu.pdf"
@@ -148,11 +148,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--page", action="append", help="only this page; may be repeated")
     options = parser.parse_args()
-    if not HTML.is_dir():
-        print(f"{HTML} is missing: run `make book` first", file=sys.stderr)
-        return 1
-    if not find_chromium():
-        print(HOW_TO_GET, file=sys.stderr)
+    if lacking := missing():
+        print(lacking, file=sys.stderr)
         return 1
     everything = [page for _, pages in parts() for page in pages if page not in ONLY_IN_A_BROWSER]
     cut = print_book(options.page or everything, options.out)

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from browser import HOW_TO_GET, HTML, chromium, find_chromium, pages, served
+from browser import chromium, missing, pages, served
 
 VIEWS = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -24,11 +24,8 @@ def main() -> int:
     parser.add_argument("--page", action="append", help="only this page; may be repeated")
     parser.add_argument("--view", action="append", choices=VIEWS, help="only this view")
     options = parser.parse_args()
-    if not HTML.is_dir():
-        print(f"{HTML} is missing: run `make book` first", file=sys.stderr)
-        return 1
-    if not find_chromium():
-        print(HOW_TO_GET, file=sys.stderr)
+    if lacking := missing():
+        print(lacking, file=sys.stderr)
         return 1
     options.folder.mkdir(parents=True, exist_ok=True)
     with served() as address, chromium() as browser:
