@@ -6,6 +6,7 @@ from perceptual_edu.notebook import (
     bars,
     curves,
     dots,
+    figures,
     framed,
     grid,
     heat,
@@ -76,6 +77,19 @@ def test_figures_have_one_style_and_leave_other_figures_alone():
     assert not axes[0].spines["top"].get_visible()
     assert not plt.fignum_exists(figure.number)  # a cell would show it twice
     assert plt.rcParams["axes.spines.top"]
+
+
+@pytest.mark.parametrize(("how", "quality"), [({}, 65), ({"quality": 60}, 60)])
+def test_a_chapter_chooses_the_quality_of_its_pictures(monkeypatch, how, quality):
+    asked = []
+    monkeypatch.setattr(
+        "matplotlib_inline.backend_inline.set_matplotlib_formats",
+        lambda kind, pil_kwargs: asked.append((kind, pil_kwargs["quality"])),
+    )
+    with plt.rc_context():
+        figures.style(**how)
+        assert plt.rcParams["figure.dpi"] == STYLE["figure.dpi"]
+    assert asked == [("jpeg", quality)]
 
 
 def test_grid_labels_rows_columns_and_cells():
