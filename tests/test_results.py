@@ -143,7 +143,12 @@ def test_missing_and_broken_files_are_named(tmp_path):
 
 @pytest.fixture(scope="module")
 def claims():
-    spec = importlib.util.spec_from_file_location("claims", ROOT / "book" / "tools" / "claims.py")
+    return tool("claims")
+
+
+def tool(name):
+    """A script of the book's tools as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -199,3 +204,14 @@ def test_the_readme_says_of_kept_colours_what_was_measured():
     assert f"on Set5: {kept} dB instead of {before}" in readme
     assert means["kept"]["largest tint"] == 0
     assert means["kept"]["white"] == 255
+
+
+def test_the_readme_has_the_speeds_of_every_kind_of_processor(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "tools")
+    history = read_report("history")
+    machines = {report["machine"].split(", ")[-1] for report in history}
+    assert machines == {"bfloat16", "float32"}
+    table = tool("results_page").speed_table(history)
+    assert table in (ROOT / "README.md").read_text()
+    newest = {report["machine"]: report for report in history}
+    assert all(f"{r['speed-up']['pass, 512']:.2f} x" in table for r in newest.values())

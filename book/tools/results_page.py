@@ -59,6 +59,7 @@ def page() -> str:
     figures = {name: reports[name] for name in ("figure6", "figure7")}
     parts |= {name: report["settings"] for name, report in figures.items()}
     parts["side_by_side"] = {n: side_by_side_table(r["rows"]) for n, r in figures.items()}
+    parts["by_processor"] = speed_table(read_report("history"))
     parts["overlap"] = overlap_table(reports["photographs"])
     parts["again"] = table(
         ("file", "machine", "when", "command"),
@@ -215,6 +216,21 @@ def pairs(rows: dict[tuple, dict]) -> str:
         lines.append((f"x{factor}, only the feature loss : only the pixel loss", *counts))
     head = [f"top-{most} {reading}" for reading in READINGS for most in (1, 5)]
     return table(("", *head), lines)
+
+
+def speed_table(history: list[dict]) -> str:
+    """Seconds in plain float32 and ours, the newest of each kind of processor."""
+    newest_of = {report["machine"]: report for report in history}
+    names = dict.fromkeys(name for report in newest_of.values() for name in report["medians"])
+    rows = ((name, *(speed(report, name) for report in newest_of.values())) for name in names)
+    return table(("plain float32 / ours (speed-up)", *newest_of), rows)
+
+
+def speed(report: dict, name: str) -> str:
+    if name not in report["medians"]:
+        return ""
+    plain, ours = report["medians"][name].values()
+    return f"{plain:.3g} / {ours:.3g} s ({report['speed-up'][name]:.2f} x)"
 
 
 def overlap_table(report: dict) -> str:
