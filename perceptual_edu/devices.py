@@ -47,7 +47,7 @@ def fast_dtype() -> torch.dtype:
     if where == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if native else torch.float32
-    return torch.bfloat16 if where == "cpu" and _cpu_has_fast_bf16() else torch.float32
+    return torch.bfloat16 if where == "cpu" and cpu_has_fast_bf16() else torch.float32
 
 
 def autocast(where: torch.device, dtype: torch.dtype) -> AbstractContextManager:
@@ -87,18 +87,20 @@ def tried_convolutions(wanted: bool) -> Iterator[None]:
 
 
 @cache
-def _cpu_has_fast_bf16() -> bool:
+def cpu_has_fast_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 faster than float32."""
     # Units that multiply matrices (AMX) make it fast; and AMD's vector instructions, which multiply
     # twice as many numbers at a time as in float32 (a training step of 4 x 256 pixels took 1.6 s
     # instead of 3.3 s). The same instructions on a Xeon without AMX are slower than float32 (4.5 s
     # instead of 2.9 s), and older processors emulate them.
-    flags = _cpuinfo("flags").split()
-    amd = _cpuinfo("vendor_id") == "AuthenticAMD"
+    flags = cpuinfo("flags").split()
+    amd = cpuinfo("vendor_id") == "AuthenticAMD"
     return "amx_bf16" in flags or (amd and "avx512_bf16" in flags)
 
 
 @cache
-def _cpuinfo(field: str) -> str:
+def cpuinfo(field: str) -> str:
+    """What Linux says of the first processor under this name; empty where it says nothing."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
@@ -113,7 +115,7 @@ def free_memory(where: torch.device | None = None) -> float:
     if where is not None and where.type == "cuda":
         kept = torch.cuda.memory_reserved(where) - torch.cuda.memory_allocated(where)
         return torch.cuda.mem_get_info(where)[0] + kept
-    return min(psutil.virtual_memory().available, _process_free(), *_containers_free())
+    return min(psutil.virtual_memory().available, _process_free(), *containers_free())
 
 
 def check_memory(what: str, needed: float, where: torch.device | None = None) -> None:
@@ -166,7 +168,7 @@ _CONTROL_GROUPS = (
 )
 
 
-def _containers_free(
+def containers_free(
     mount: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")
 ) -> list[float]:
     """Bytes left in each control group that this process is in, and in those around them."""
@@ -197,6 +199,6 @@ def hardware() -> str:
     """The device in words, for example ``"2 cores of Intel(R) Xeon(R) Processor"``."""
     if device().type == "cuda":
         return torch.cuda.get_device_name()
-    cpu = _cpuinfo("model name") or platform.processor() or platform.machine()
+    cpu = cpuinfo("model name") or platform.processor() or platform.machine()
     cores = torch.get_num_threads()
     return f"{cores} core{'s' if cores > 1 else ''} of {cpu}"

@@ -46,12 +46,12 @@ def test_a_processor_computes_in_bfloat16_only_where_that_is_faster(
     monkeypatch, vendor, flags, dtype
 ):
     monkeypatch.delenv("PERCEPTUAL_EDU_DTYPE", raising=False)
-    monkeypatch.setattr(devices, "_cpuinfo", {"vendor_id": vendor, "flags": flags}.get)
-    devices._cpu_has_fast_bf16.cache_clear()
+    monkeypatch.setattr(devices, "cpuinfo", {"vendor_id": vendor, "flags": flags}.get)
+    devices.cpu_has_fast_bf16.cache_clear()
     try:
         assert fast_dtype() == (torch.float32 if devices.device().type == "mps" else dtype)
     finally:
-        devices._cpu_has_fast_bf16.cache_clear()
+        devices.cpu_has_fast_bf16.cache_clear()
 
 
 def test_autocast_with_float32_changes_nothing_and_does_not_warn():
@@ -110,7 +110,7 @@ V2 = ("memory.max", "memory.current")
 def test_free_memory_is_what_the_container_may_have(tmp_path, groups, where, names):
     (tmp_path / "groups").write_text(groups)
     control_group(tmp_path / "mount" / where, 1000, 700, 200, names)
-    found = devices._containers_free(tmp_path / "mount", tmp_path / "groups")
+    found = devices.containers_free(tmp_path / "mount", tmp_path / "groups")
     assert found == [500.0]
 
 
@@ -118,6 +118,6 @@ def test_of_several_containers_the_tightest_counts_and_no_limit_is_none(tmp_path
     (tmp_path / "groups").write_text("0::/a/b\n")
     for where, limit in (("", "max"), ("a", 900), ("a/b", 2000)):
         control_group(tmp_path / "mount" / where, limit, 100, 0, V2)
-    found = devices._containers_free(tmp_path / "mount", tmp_path / "groups")
+    found = devices.containers_free(tmp_path / "mount", tmp_path / "groups")
     assert sorted(found) == [800.0, 1900.0]
-    assert devices._containers_free(tmp_path, tmp_path / "none") == []
+    assert devices.containers_free(tmp_path, tmp_path / "none") == []

@@ -19,7 +19,7 @@ from perceptual_edu import LossNetwork, devices, load_image, photo, save_image
 from perceptual_edu.cli.upscale import upscaler
 from perceptual_edu.datasets import PhotosError, RandomCrops, crop_to_multiple, degrade
 from perceptual_edu.datasets import sr_benchmarks as benchmarks
-from perceptual_edu.datasets.degradation import _gaussian_blur
+from perceptual_edu.datasets.degradation import gaussian_blur
 from perceptual_edu.datasets.sr_benchmarks import differing, fingerprint, sr_benchmarks
 from perceptual_edu.evaluation import (
     SuperResolutionError,
@@ -96,7 +96,7 @@ def test_degrading_gives_whole_numbers_and_blurring_less_contrast(landscape):
 def test_the_blur_is_a_gaussian_of_its_standard_deviation():
     point = torch.zeros(1, 3, 64, 64)
     point[:, :, 32, 32] = 255.0
-    spread = _gaussian_blur(point, 1.0)[0, 0]
+    spread = gaussian_blur(point, 1.0)[0, 0]
     assert spread.sum() == pytest.approx(255, rel=1e-5)
     rows = torch.arange(64.0) - 32
     assert (spread.sum(1) * rows**2).sum() / 255 == pytest.approx(1.0, rel=1e-3)

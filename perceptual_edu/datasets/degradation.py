@@ -47,7 +47,7 @@ def degrade(image: Tensor, factor: int, *, blur: float = 0.0) -> Tensor:
             "crop_to_multiple first"
         )
     if blur:
-        image = _gaussian_blur(image, blur)
+        image = gaussian_blur(image, blur)
     return to_8_bit(bicubic(image, height // factor, width // factor))
 
 
@@ -57,7 +57,14 @@ def crop_to_multiple(image: Tensor, factor: int) -> Tensor:
     return image[:, :, : height - height % factor, : width - width % factor]
 
 
-def _gaussian_blur(image: Tensor, sigma: float) -> Tensor:
+def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
+    """Blur with a Gaussian of standard deviation ``sigma``, pixels; the border's pixels go on.
+
+    Parameters
+    ----------
+    image
+        Tensor of shape (B, C, H, W).
+    """
     radius = round(4 * sigma)
     x = torch.arange(-radius, radius + 1, dtype=torch.float32, device=image.device)
     kernel = torch.softmax(-0.5 * (x / sigma) ** 2, 0)
