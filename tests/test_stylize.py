@@ -3,6 +3,7 @@
 The networks here have random weights: what is tested is that the same function is computed.
 """
 
+import ctypes
 import importlib
 import os
 import subprocess
@@ -406,6 +407,24 @@ def test_names_that_the_terminal_cannot_show_do_no_harm(run, tmp_path, landscape
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(b"out\\udce9")
     assert os.path.exists(out)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "malloc_trim"),
+    reason="only glibc keeps what was freed, and only it gives it back",
+)
+def test_pictures_of_many_sizes_do_not_fill_the_memory():
+    program = (
+        "import psutil, torch\nfrom perceptual_edu import load_style, stylize\n"
+        "torch.set_num_threads(1)\nnetwork = load_style('starry_night')\nused = []\n"
+        "for n in range(45):\n"
+        "    stylize(network, torch.full((1, 3, 150 + 37 * n % 101, 150 + 53 * n % 97), 99.0))\n"
+        "    used.append(psutil.Process().memory_info().rss)\n"
+        "print(used[4], used[-1])"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    early, late = map(int, out.split())
+    assert late - early < 30e6  # 50 MB if nothing is given back, 11 MB else
 
 
 @pytest.mark.parametrize("verb", [("stylize", *STYLE, "--size"), ("gatys",)])

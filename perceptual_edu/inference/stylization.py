@@ -71,12 +71,6 @@ def stylize(
     ValueError
         If the image is not (1, 3, H, W) or too small, if ``strength`` is not in 0 .. 1, if the
         network has no such style or several and none is named, or if there is not enough memory.
-
-    Notes
-    -----
-    A process that paints hundreds of pictures, each of another size, grows by 0.7 MB a picture: the
-    heap gets holes between what oneDNN remembers of each size. README.md, "What to know", names the
-    two environment variables that bound it.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength:g}; wanted is a number from 0 to 1")
