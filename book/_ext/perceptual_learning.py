@@ -9,6 +9,8 @@
       ```
 
 - The first time that a chapter uses a term of book/glossary.md, the word becomes a link.
+- A page with an element that a script fills, such as `<div data-gram-toy></div>`, loads that
+  script and its style sheet; other pages do not.
 """
 
 import re
@@ -100,7 +102,18 @@ def _link(app: Sphinx, text: nodes.Text, terms: dict, docname: str) -> None:
         text.parent.replace(text, [*pieces, nodes.Text(rest)])
 
 
+TOYS = {"data-gram-toy": "gram"}  # attribute: script and style sheet in book/_static
+
+
+def add_toys(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    for attribute, name in TOYS.items():
+        if re.search(rf"<div\b[^>]*\b{attribute}\b", context.get("body", "")):
+            app.add_css_file(f"{name}.css")
+            app.add_js_file(f"{name}.js", loading_method="defer")
+
+
 def setup(app: Sphinx) -> dict:
     app.add_directive("recall", Recall)
+    app.connect("html-page-context", add_toys)
     app.connect("doctree-resolved", link_first_uses)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
