@@ -7,6 +7,7 @@ styles with random weights.
 
 import contextlib
 import importlib.util
+import itertools
 import shutil
 from pathlib import Path
 
@@ -233,14 +234,44 @@ def test_a_small_picture_is_enlarged_as_pytorch_enlarges_it(tab, tmp_path):
     open_file(tab, small)
     tab.get_by_role("button", name="Enlarge").click()
     wait(tab, "done")
-    for loss in ("pixel", "feature"):
+    for loss, keep in itertools.product(("pixel", "feature"), (True, False)):
         tab.locator("#try-right").select_option(f"{loss.capitalize()} loss")
+        tab.get_by_label("Keep the small picture's colours").set_checked(keep)
         found, name = saved(tab)
-        network = load_network(checkpoint(f"x4_{loss}"))
-        assert_alike(found, upscale(network, load_image(small), dtype=torch.float32).float())
+        how = dict(keep_colors=keep, dtype=torch.float32)
+        expected = upscale(load_network(checkpoint(f"x4_{loss}")), load_image(small), **how)
+        assert_alike(found, expected.float())
         height, width = found.shape[2:]
-        assert name == f"small-x4-{loss}_loss-{width}x{height}.png"
+        own = "-own_colours" if keep else ""
+        assert name == f"small-x4-{loss}_loss{own}-{width}x{height}.png"
+        assert ("--no-keep-colors" in tab.inner_text("#try-command")) is not keep
     assert f"It becomes {width} × {height}." in tab.inner_text("#try-size-hint")
+
+
+def test_each_mode_has_the_colours_that_are_kept_and_begins_as_its_command_does(tab):
+    for mode, (label, other), checked in (
+        ("Paint", ("photograph's", "small picture's"), False),
+        ("Enlarge", ("small picture's", "photograph's"), True),
+    ):
+        tab.locator("#try-modes").get_by_text(mode).click()
+        assert tab.get_by_label(f"Keep the {label} colours").is_checked() is checked
+        assert not tab.get_by_label(f"Keep the {other} colours").is_visible()
+
+
+def test_an_enlarged_grey_picture_stays_grey_while_colours_are_kept(tab, tmp_path):
+    grey = to_pil(load_image(photo("tiger_in_snow"), long_side=40)).convert("L")
+    grey.convert("RGB").save(tmp_path / "grey.png")
+    tab.locator("#try-modes").get_by_text("Enlarge").click()
+    open_file(tab, tmp_path / "grey.png")
+    tab.get_by_role("button", name="Enlarge").click()
+    wait(tab, "done")
+    tint = []
+    for keep in (True, False):
+        tab.get_by_label("Keep the small picture's colours").set_checked(keep)
+        found, _ = saved(tab)
+        tint.append((found.amax(dim=1) - found.amin(dim=1)).max().item())
+    assert tint[0] <= 1
+    assert tint[1] > 5
 
 
 def test_an_enlargement_can_be_compared_with_the_original(tab, tmp_path):

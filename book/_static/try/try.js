@@ -40,6 +40,7 @@ const tryIt = {};
       key: () => percents().map(([style, value]) => `${style.name} ${value.toFixed(2)}`),
       views: () => ["Before", "After"],
       make: makePainting,
+      mix: ({ views }) => (views.After = mixture(views.Before, views.painted)),
     },
     enlarge: {
       verb: "Enlarge",
@@ -51,6 +52,7 @@ const tryIt = {};
       key: () => [],
       views: () => [$("left").value, $("right").value],
       make: makeEnlargements,
+      mix: ({ views, enlarged }) => Object.assign(views, enlarged[$("kept").checked ? 1 : 0]),
     },
   };
 
@@ -333,7 +335,8 @@ const tryIt = {};
 
   function enlargeCommand() {
     const model = /pixel/i.test($("right").value) ? "pixel" : "feature";
-    return `perceptual-edu upscale small.png --model ${model} --no-keep-colors -o large.png`;
+    const colours = $("kept").checked ? "" : " --no-keep-colors";
+    return `perceptual-edu upscale small.png --model ${model}${colours} -o large.png`;
   }
 
   function paintCommand(values) {
@@ -530,18 +533,17 @@ const tryIt = {};
     const [width, height] = [4 * small.width, 4 * small.height];
     say("Enlarging ...");
     return {
-      settings: { margin: 0, factor: 4 },
+      settings: { margin: 0, factor: 4, luma: contents.luma },
       words: `Enlarged to ${width} × ${height} pixels by two networks`,
       result: (answers) => {
         const views = { "Small picture": small, Smoothed: drawn(small, width, height) };
-        contents.enlargers.forEach(({ title }, i) => {
-          views[title] = canvasOf(answers[i].output, width, height);
-        });
         const { canvas } = photo;
         if (canvas.width >= width) views.Original = drawn(canvas, width, height);
-        const file = () => `${photo.name}-x4-${$("right").value}-${width}x${height}.png`
-          .replaceAll(" ", "_").toLowerCase();
-        return { width, height, views, file };
+        // As the networks make them, and with the colours of the small picture.
+        const enlarged = ["output", "kept"].map((form) => Object.fromEntries(
+          contents.enlargers.map(({ title }, i) =>
+            [title, canvasOf(answers[i][form], width, height)])));
+        return { width, height, views, enlarged, file: enlargedName };
       },
     };
   }
@@ -573,8 +575,7 @@ const tryIt = {};
     if (!photo) return;
     const filming = Boolean(stream);
     const compare = Boolean(result) && !filming;
-    if (compare && mode === modes.paint)
-      result.views.After = mixture(result.views.Before, result.views.painted);
+    if (compare) mode.mix(result);
     if (mode === modes.enlarge)
       for (const option of document.querySelectorAll("#try-left option, #try-right option"))
         option.disabled = compare && !(option.value in result.views);
@@ -618,6 +619,18 @@ const tryIt = {};
     ].filter(Boolean).join("-");
   }
 
+  function enlargedName() {
+    const { value } = $("right");
+    const own = $("kept").checked && value in now.result.enlarged[0];
+    return [
+      now.photo.name,
+      "x4",
+      value.replaceAll(" ", "_").toLowerCase(),
+      own && "own_colours",
+      `${now.result.width}x${now.result.height}.png`,
+    ].filter(Boolean).join("-");
+  }
+
   async function save() {
     const blob = await new Promise((done) => $("right-view").toBlob(done, "image/png"));
     const link = element("a", { href: URL.createObjectURL(blob), download: now.result.file() });
@@ -645,7 +658,7 @@ const tryIt = {};
       drawShares();
       show();
     };
-    $("colours").onchange = () => (drawShares(), show());
+    for (const name of ["colours", "kept"]) $(name).onchange = () => (drawShares(), show());
     $("size").onchange = () => {
       now.mode.size = $("size").value;
       refresh();

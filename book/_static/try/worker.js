@@ -95,6 +95,50 @@ tryIt.worker = function () {
     return pixels;
   }
 
+  // Along one side of planes, resized as PyTorch does with `antialias=True`: Keys' cubic, a = -0.5,
+  // widened when it shrinks. `stride` is the distance of neighbours along that side.
+  function resizedAlong(values, from, to, stride) {
+    const scale = from / to;
+    const wide = Math.max(1, scale);
+    const key = (x) =>
+      x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+    const out = new Float32Array((values.length / from) * to);
+    for (let i = 0; i < to; i++) {
+      const centre = scale * (i + 0.5);
+      const first = Math.max(0, Math.floor(centre - 2 * wide + 0.5));
+      const end = Math.min(from, Math.floor(centre + 2 * wide + 0.5));
+      const weights = [];
+      for (let j = first; j < end; j++) weights.push(key(Math.abs(j + 0.5 - centre) / wide));
+      const sum = weights.reduce((a, b) => a + b, 0);
+      for (let block = 0; block < values.length / (from * stride); block++)
+        for (let k = 0; k < stride; k++) {
+          let value = 0;
+          const place = (block * from + first) * stride + k;
+          for (let j = 0; j < weights.length; j++) value += weights[j] * values[place + j * stride];
+          out[(block * to + i) * stride + k] = value / sum;
+        }
+    }
+    return out;
+  }
+
+  const bicubic = (planes, [width, height], [wide, high]) =>
+    resizedAlong(resizedAlong(planes, height, high, width), width, wide, 1);
+
+  // An enlargement with the colours of the small picture, and its mean at every place: as
+  // `with_colors_of` in perceptual_edu/inference/upscaling.py.
+  function withColoursOf(low, y, small, large, luma) {
+    const area = large[0] * large[1];
+    const kept = bicubic(low, small, large);
+    for (let i = 0; i < area; i++) {
+      let brighter = 0;
+      for (let c = 0; c < 3; c++) brighter += luma[c] * (y[c * area + i] - kept[c * area + i]);
+      for (let c = 0; c < 3; c++) kept[c * area + i] += brighter;
+    }
+    const again = bicubic(kept, large, small);
+    const missing = bicubic(low.map((value, i) => value - again[i]), small, large);
+    return kept.map((value, i) => value + missing[i]);
+  }
+
   async function open({ network, model }) {
     if (sessions.has(network)) return {};
     // Two at a time: those that enlarge take turns, and memory is scarce.
@@ -106,14 +150,23 @@ tryIt.worker = function () {
     return {};
   }
 
-  async function run({ network, model, weights, pixels, width, height, margin, factor }) {
+  // With `luma` (the weights of brightness), also the output with the colours of what went in.
+  async function run({ network, model, weights, pixels, width, height, margin, factor, luma }) {
     await open({ network, model });
     const image = planes(new Uint8Array(pixels), width, height, margin);
+    const low = image.data;
     const began = performance.now();
     const values = await output(sessions.get(network), image, weights);
     const seconds = (performance.now() - began) / 1000;
-    const large = rgba(values, factor * width, factor * height, factor * margin).buffer;
-    return { output: large, seconds, where: providers[0] };
+    const bytes = (planes) =>
+      rgba(planes, factor * width, factor * height, factor * margin).buffer;
+    const answer = { output: bytes(values), seconds, where: providers[0] };
+    if (luma) {
+      const small = [width + 2 * margin, height + 2 * margin];
+      const large = small.map((side) => factor * side);
+      answer.kept = bytes(withColoursOf(low, values, small, large, luma));
+    }
+    return answer;
   }
 
   const jobs = { start, open, run };
