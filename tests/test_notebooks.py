@@ -38,8 +38,6 @@ DATA_URI = re.compile(r"base64,[A-Za-z0-9+/=\\n]+")
 
 # What a reader sees of the code: on one screen, without scrolling sideways. Folded cells are free.
 LINES, MEAN_LINES, CHARACTERS = 15, 10, 80
-# Chapters with longer cells. This list may only become shorter.
-LONG_CODE = {"03_gram", "04_inversion"}
 
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
@@ -134,7 +132,7 @@ def test_visible_code_is_seen_at_a_glance(path):
     long += [line for cell in cells for line in cell if len(line) > CHARACTERS]
     mean = sum(map(len, cells)) / len(cells)
     long += [f"{mean:.1f} lines a cell on average"] if mean >= MEAN_LINES else []
-    assert bool(long) == (path.stem in LONG_CODE), long
+    assert long == []
 
 
 @every_notebook
