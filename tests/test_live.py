@@ -9,6 +9,8 @@ import contextlib
 import importlib.util
 import itertools
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import torch
 from PIL import Image
 
 from perceptual_edu import StyleNet, checkpoint, load_image, load_network, photo, save_network
+from perceptual_edu.evaluation import read_report
 from perceptual_edu.images import to_pil
 from perceptual_edu.inference import stylize, upscale
 
@@ -427,6 +430,34 @@ def test_without_npm_the_page_says_that_it_was_built_without(visit, site, tmp_pa
     tab = visit((tmp_path / "site" / PAGE).as_uri())
     tab.get_by_text("was built without npm").wait_for()
     assert not tab.get_by_role("button", name="Paint").is_visible()
+
+
+def test_the_page_shows_how_long_it_took_as_the_file_says():
+    report, shown = read_report("try_times"), (browser.HTML / PAGE).read_text()
+    assert report["machine"] in shown
+    for row in report["rows"]:
+        assert f"{row['side']} × {row['side']}" in shown
+        assert f"<p>{row['median']:.2f}</p>" in shown
+
+
+def test_the_script_of_the_times_presses_the_button_of_the_page(site, tmp_path):
+    out = tmp_path / "try_times.json"
+    script = ROOT / "experiments" / "try_times.py"
+    few = ("--paint", "32", "--enlarge", "16", "--count", "3")
+    command = [sys.executable, script, "--site", site, *few, "--out", out]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = read_report(out)
+    assert report["machine"].startswith("1 core of ")
+    assert report["settings"]["network"] == "many"
+    rows = report["rows"]
+    assert [(row["work"], row["side"], len(row["seconds"])) for row in rows] == [
+        ("paint", 32, 3),
+        ("enlarge", 16, 3),
+    ]
+    for row in rows:
+        assert 0 < min(row["seconds"]) <= row["median"] <= max(row["seconds"])
+        assert row["first picture, from the press"] > row["median"]
 
 
 # ---------------------------------------------------------------- the tool

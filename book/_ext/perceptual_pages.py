@@ -6,6 +6,7 @@
   carries the name of its column.
 - What Sphinx and the notebooks' renderer write that a screen reader stumbles over is mended: empty
   headings of columns, names of folds that differ from their text, lists that are none.
+- How long the page Try it takes is a table (`{try-times}`) of data/results/try_times.json.
 - Where the environment variable REPOSITORY_URL says where the book is published, chapters have
   buttons that open them on Colab and on Binder; elsewhere such buttons would lead nowhere.
 """
@@ -13,11 +14,17 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from docutils import nodes
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.config import Config
+
+from perceptual_edu.errors import MendableError
+from perceptual_edu.evaluation import read_report
 
 WORDS, LINES = 100, 20  # of technical prose, and of code, that one reads in a minute
 
@@ -126,6 +133,48 @@ def in_plain_lines(match: re.Match) -> str:
     return f"<div>{lines}</div>"
 
 
+class TryTimes(Directive):
+    """What experiments/try_times.py measured, as a table."""
+
+    def run(self) -> list[nodes.Node]:
+        env = self.state.document.settings.env
+        path = Path(env.srcdir) / "data" / "results" / "try_times.json"
+        env.note_dependency(str(path))
+        try:
+            lines = list(times_of_try(read_report(path)))
+        except MendableError as error:
+            raise self.error(str(error)) from None
+        box = nodes.Element()
+        self.state.nested_parse(StringList(lines, source=str(path)), self.content_offset, box)
+        return box.children
+
+
+WORK = {"paint": "paint", "enlarge": "enlarge four times, both networks"}
+
+
+def times_of_try(report: dict) -> Iterator[str]:
+    """Lines of Markdown: the table, and what it was measured with."""
+    settings = report["settings"]
+    first = [row["first picture, from the press"] for row in report["rows"]]
+    yield "| what | pixels | seconds | fastest and slowest |"
+    yield "|---|---|---:|---:|"
+    for row in report["rows"]:
+        low, high = min(row["seconds"]), max(row["seconds"])
+        side = row["side"]
+        yield (
+            f"| {WORK[row['work']]} | {side} × {side} | {row['median']:.2f} "
+            f"| {low:.2f} to {high:.2f} |"
+        )
+    yield ""
+    yield (
+        f"Medians of {settings['count']}; {report['machine']}; {settings['browser']}; "
+        f"{settings['runtime']}, one thread of WebAssembly. The style's network has width "
+        f"{settings['width']}. The first picture, with the fetching from the same machine and the "
+        f"start of the runtime, took {min(first):.1f} to {max(first):.1f} s. "
+        "`python experiments/try_times.py` measures it again."
+    )
+
+
 def add_launch_buttons(app: Sphinx, config: Config) -> None:
     """On the branch `colab`, notebooks install what they need (.github/workflows/pages.yml)."""
     address = os.environ.get("REPOSITORY_URL")
@@ -143,6 +192,7 @@ def add_launch_buttons(app: Sphinx, config: Config) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_directive("try-times", TryTimes)
     app.connect("config-inited", add_launch_buttons)
     app.connect("doctree-read", add_times)
     app.connect("html-page-context", label_cells)

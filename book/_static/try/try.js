@@ -498,6 +498,7 @@ const tryIt = {};
       describeSizes();
       const card = answers[0].where === "webgpu";
       const where = card ? "the graphics card" : "one core of the processor";
+      $("status").dataset.seconds = taken; // for experiments/try_times.py
       say(`${make.words} in ${seconds(taken)} on ${where}.`, "done");
     } finally {
       clearInterval(ticking);
