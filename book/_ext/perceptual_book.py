@@ -5,6 +5,7 @@
 - An inline script appears once on a page. Sphinx writes a script twice that an extension adds
   while the builder already exists, and a `const` that is declared twice is an error.
 - Labels of widgets are typeset by the pages' MathJax, and sliders and pictures have names.
+- The theme's buttons are read as they are named, and its logo lies in a landmark.
 - The docstring of a constant may contain a colon.
 - myst-nb's hidden cells know the `html` builder but not `singlehtml`, which borrows the visitors.
 """
@@ -45,6 +46,25 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
   name();
+});
+"""
+
+
+# The theme's buttons must be read as they are seen, and its logo must lie in a landmark. After
+# loading: by then its icons have become pictures, which would be read too.
+NAMES_FOR_THEME = """
+window.addEventListener("load", () => {
+  for (const icon of document.querySelectorAll("svg.theme-switch")) {
+    icon.querySelector("title")?.remove();
+    icon.removeAttribute("aria-labelledby");
+    icon.removeAttribute("role");
+    icon.setAttribute("aria-hidden", "true");
+  }
+  for (const search of document.querySelectorAll(".search-button-field"))
+    search.removeAttribute("aria-label");
+  const logo = document.querySelector(".navbar-brand")?.parentElement;
+  logo?.setAttribute("role", "region");
+  logo?.setAttribute("aria-label", logo.textContent.trim());
 });
 """
 
@@ -109,6 +129,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("builder-inited", lend_html_visitors)
     app.add_js_file(None, body=QUEUE_FOR_WIDGETS)
     app.add_js_file(None, body=NAMES_FOR_WIDGETS)
+    app.add_js_file(None, body=NAMES_FOR_THEME)
     app.connect("html-page-context", drop_repeated_scripts, priority=900)
     app.connect("autodoc-process-docstring", remember_attribute_docstring, priority=400)
     app.connect("autodoc-process-docstring", restore_attribute_docstring, priority=600)
