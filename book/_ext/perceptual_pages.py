@@ -35,17 +35,20 @@ def is_folded(node: nodes.Node) -> bool:
     return {"dropdown", "tag_hide-input", "cell_output"} & set(classes) != set()
 
 
+QUESTIONS = ("Do you remember?", "Exercises")
+
+
 def is_extra(node: nodes.Node) -> bool:
-    """Whether a section is marked as deeper, or holds the exercises."""
+    """Whether a section is marked as deeper, or holds the questions at the end."""
     if not isinstance(node, nodes.section) or len(node) < 2:
         return False
-    return node[1].astext().startswith("Deeper.") or node[0].astext() == "Exercises"
+    return node[1].astext().startswith("Deeper.") or node[0].astext() in QUESTIONS
 
 
 def minutes_to_read(node: nodes.Node, core: bool = False) -> float:
     """Minutes for all that is on the page, formulas and pictures not counted.
 
-    With ``core``, deeper sections and exercises are not counted either.
+    With ``core``, deeper sections and the questions at the end are not counted either.
     """
     if (core and is_extra(node)) or (is_folded(node) and "cell" not in node["classes"]):
         return 0.0
@@ -79,7 +82,7 @@ def add_times(app: Sphinx, doctree: nodes.document) -> None:
     core = rounded(minutes_to_read(doctree, core=True))
     text = (
         f"About {rounded(minutes_to_read(doctree))} to read, "
-        f"{core} without what is marked as deeper and the exercises"
+        f"{core} without what is marked as deeper and the questions at the end"
     )
     if run:
         text += f"; {rounded(run['seconds'] / 60)} to run at {run['scale']} scale"
