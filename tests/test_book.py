@@ -129,6 +129,8 @@ def seen():
             tab.on("pageerror", lambda error: errors.append(str(error)))
             tab.on("request", lambda request: requests.append(request.url))
             tab.goto(f"{address}/{page}", wait_until="networkidle")
+            for button in tab.locator(".deeper-all").all():  # "Show all deeper sections"
+                button.click()
             tab.evaluate("window.MathJax?.startup?.promise.then(() => null)")  # all typeset
             record = tab.evaluate(LOOK)
             record["moved"] = tab.evaluate(MOVE_SLIDERS)

@@ -2,6 +2,8 @@
 
 - Below a chapter's title stands how long it takes to read and to run. Both are computed: from the
   words and lines on the page, and from what book/tools/execute.py recorded in the notebook.
+- Sections that are marked as deeper are folded (_static/deeper.js): a button below the mark shows
+  the rest. Without JavaScript, and on paper, there is no button and everything is seen.
 - On a phone, a table of words is set as cards, a row each (book.css). For that, each of its cells
   carries the name of its column.
 - What Sphinx and the notebooks' renderer write that a screen reader stumbles over is mended: empty
@@ -35,14 +37,19 @@ def is_folded(node: nodes.Node) -> bool:
     return {"dropdown", "tag_hide-input", "cell_output"} & set(classes) != set()
 
 
+def is_deeper(node: nodes.Node) -> bool:
+    """Whether a section is marked as one that can be left out the first time."""
+    marked = isinstance(node, nodes.section) and len(node) > 1
+    return marked and node[1].astext().startswith("Deeper.")
+
+
 QUESTIONS = ("Do you remember?", "Exercises")
 
 
 def is_extra(node: nodes.Node) -> bool:
     """Whether a section is marked as deeper, or holds the questions at the end."""
-    if not isinstance(node, nodes.section) or len(node) < 2:
-        return False
-    return node[1].astext().startswith("Deeper.") or node[0].astext() in QUESTIONS
+    asks = isinstance(node, nodes.section) and node[0].astext() in QUESTIONS
+    return asks or is_deeper(node)
 
 
 def minutes_to_read(node: nodes.Node, core: bool = False) -> float:
@@ -87,8 +94,37 @@ def add_times(app: Sphinx, doctree: nodes.document) -> None:
     if run:
         text += f"; {rounded(run['seconds'] / 60)} to run at {run['scale']} scale"
     title = next(doctree.findall(nodes.title))
-    line = nodes.paragraph("", text, classes=["times"])
+    line = nodes.paragraph("", f"{text}.", classes=["times"])
     title.parent.insert(title.parent.index(title) + 1, line)
+
+
+BUTTON = (
+    '<button type="button" class="deeper-button" aria-controls="{}" aria-expanded="true" hidden>'
+    "Hide this section</button>"
+)
+ALL = ' <button type="button" class="deeper-all" hidden>Hide all deeper sections</button>'
+
+
+def fold_deeper(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put what follows a chapter's marks of deeper sections into parts, each below a button.
+
+    Only now, since the table of contents was collected from sections directly within sections.
+    """
+    deeper = list(doctree.findall(is_deeper)) if docname.startswith("notebooks/") else []
+    for section in deeper:
+        name = f"deeper-{section['ids'][0]}"
+        part = nodes.container("", *section[2:], ids=[name], classes=["deeper-part"])
+        section[2:] = [nodes.raw("", BUTTON.format(name), format="html"), part]
+    if deeper:
+        times = next(p for p in doctree.findall(nodes.paragraph) if "times" in p["classes"])
+        times += nodes.raw("", ALL, format="html")
+
+
+def add_deeper(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    """Not deferred: parts are folded while the page arrives."""
+    if 'class="deeper-button"' in context.get("body", ""):
+        app.add_css_file("deeper.css")
+        app.add_js_file("deeper.js")
 
 
 TABLE = re.compile(r"<table[ >].*?</table>", re.DOTALL)
@@ -198,5 +234,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("try-times", TryTimes)
     app.connect("config-inited", add_launch_buttons)
     app.connect("doctree-read", add_times)
+    app.connect("doctree-resolved", fold_deeper)
+    app.connect("html-page-context", add_deeper)
     app.connect("html-page-context", label_cells)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
