@@ -45,7 +45,7 @@ from perceptual_edu.networks.blocks import InstanceNorm
 from perceptual_edu.training import StyleRecipe
 
 ROOT = Path(__file__).resolve().parents[1]
-STYLES = ("starry_night", "the_scream", "mosaic")
+STYLES = ("starry_night", "the_scream")
 TRAINED = "starry_night"
 STILL_VIEW, MOVING_VIEW = "neuschwanstein_castle", "berlin_cathedral"
 NOISE, STEP = 4.0, 2  # grey levels; pixels a frame

@@ -304,3 +304,18 @@ def test_a_pass_and_the_optimisation_stand_side_by_side(run, tmp_path):
     for row in report["rows"]:
         assert (row["worth"] is None) == (row["optimised"] > row["pass"])
     assert load_image(tmp_path / "figure6.jpg").shape == (1, 3, 5 * 32, 3 * 32)
+
+
+def test_style_counts_measures_every_style_and_goes_on_where_it_was(run, tmp_path):
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    shutil.copy(photo("hedgehog"), photographs)
+    where = ("--photos", photographs, "--steps", 4, "--seeds", 3)
+    (one,) = run("style_counts", *where, "--counts", 1)["rows"]
+    again, two = run("style_counts", *where, "--counts", 1, 2)["rows"]
+    assert again == one
+    assert (two["styles"], two["seed"]) == (2, 3)
+    assert list(two["curve"]) == ["1", "2", "3", "4"]
+    assert list(two["parts"]) == ["starry_night", "mosaic"]
+    assert two["parts"]["starry_night"] == two["curve"]["4"]
+    assert all(part > 0 for part in two["parts"].values())

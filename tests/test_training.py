@@ -206,7 +206,7 @@ def test_scales_and_shifts_learn_faster_where_styles_differ_in_nothing_else():
 
     assert rates(variant(optimizer="muon")) == 1
     assert rates(variant(style=("mosaic", "pointillism"), optimizer="muon")) == STYLE_RATE
-    assert rates(variant(base=str(checkpoint("mosaic")))) == STYLE_RATE
+    assert rates(variant(base=str(checkpoint("the_scream")))) == STYLE_RATE
 
 
 def test_a_network_of_one_style_may_start_many_that_begin_as_it(photograph, tmp_path):
@@ -229,7 +229,7 @@ def test_a_network_of_one_style_may_start_many_that_begin_as_it(photograph, tmp_
         (variant(start_from=str(checkpoint("x4_pixel"))), "there is a SuperResolutionNet in it"),
         (variant(base=str(checkpoint("x4_srcnn"))), "there is a SRCNN in it"),
         (
-            SuperResolutionRecipe(start_from=str(checkpoint("mosaic"))),
+            SuperResolutionRecipe(start_from=str(checkpoint("the_scream"))),
             "there is a StyleNet in it; wanted to start from is a SuperResolutionNet or SRCNN",
         ),
         (

@@ -100,8 +100,7 @@ def facts(reports: dict, published: dict) -> dict:
         "steps": max(all_steps(read_card(checkpoint(name))) for name in LONGER),
         "content": statistics.median(row["content"] / row["total"] for row in rows),
         "others": ", ".join(
-            f"{line['network'].replace('_', ' ')} {line['worth'][1]:.3g} "
-            f"(n = {line['photographs']})"
+            f"{line['network'].removeprefix('styles/').replace('_', ' ')} {line['worth'][1]:.3g}"
             for line in sorted(others, key=lambda line: -line["worth"][1])
         ),
         "ours": runs["ours, from noise"]["300"],
@@ -278,6 +277,8 @@ COMMANDS = {
     "profile_step": "python experiments/profile_step.py",
     "super_resolution": "python experiments/super_resolution.py FOLDER --out FILE",
     "kept_colors": "python experiments/kept_colors.py FOLDER",
+    "style_counts": "python experiments/style_counts.py --photos FOLDER",
+    "try_times": "python experiments/try_times.py",
     "judge": "python experiments/judge.py FOLDER/BSD100",
     "photographs": "python experiments/photographs.py FOLDER",
     "robustness": "python experiments/robustness.py",
