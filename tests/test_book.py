@@ -169,19 +169,6 @@ def test_no_barrier_for_readers_who_see_or_steer_otherwise(seen, page):
     assert seen(page)["barriers"] == []
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="axe-core was not fetched (`make setup` says more)")
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_barrier_in_the_bars_of_the_theme(width):
-    with browser.served() as address, browser.chromium() as chromium:
-        tab = chromium.new_page(viewport={"width": width, "height": 900})
-        tab.goto(f"{address}/book/intro.html", wait_until="networkidle")
-        tab.evaluate(AXE.read_text() + "; null")
-        found = tab.evaluate("axe.run().then((found) => found.violations)")
-        tab.evaluate(DARK)
-        found += tab.evaluate("axe.run().then((found) => found.violations)")
-    assert [(kind["id"], node["html"]) for kind in found for node in kind["nodes"]] == []
-
-
 @on_every_page
 def test_no_script_complains(seen, page):
     assert seen(page)["errors"] == []
