@@ -173,9 +173,14 @@ const tryIt = {};
     for (const button of $("photos").children)
       button.setAttribute("aria-pressed", button.dataset.name === name);
     show();
+    sayPhoto();
+    refresh();
+  }
+
+  function sayPhoto() {
+    const { title, width, height } = now.photo;
     const hint = worker ? "" : ` Press ${now.mode.verb}.`;
     say(`${title}, ${width} × ${height} pixels.${hint}`, "ready");
-    refresh();
   }
 
   function shrunk(width, height, longest) {
@@ -368,6 +373,7 @@ const tryIt = {};
     $("size").replaceChildren(...now.mode.sizes.map((size) => new Option(size, size)));
     $("size").value = now.mode.size;
     show();
+    if (now.photo) sayPhoto();
     refresh();
   }
 
