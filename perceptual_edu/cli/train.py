@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,69 +25,55 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Train a network.", no_args_is_help=True, rich_markup_mode=None)
 
+Photos = Annotated[
+    Path, typer.Option(help="Folder of photographs, or what `photos pack` made of one.")
+]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Network to write (.safetensors).")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Iterations.")]
+LearningRate = Annotated[float, typer.Option(min=0, help="Of the optimiser.")]
+Cooldown = Annotated[float, typer.Option(min=0, max=1, help="Last part, rate falls.")]
+StartFrom = Annotated[str | None, typer.Option(help="Trained network to go on from.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of weights and photographs.")]
+SaveEvery = Annotated[int, typer.Option(min=1, help="Steps between saves.")]
+Preview = Annotated[str, typer.Option(help="Picture to watch: a file, or a bundled one's name.")]
+Compiled = Annotated[bool, typer.Option("--compile", help="Use torch.compile (experimental).")]
+Graph = Annotated[
+    bool, typer.Option("--graph/--no-graph", help="On a GPU: replay a recorded step.")
+]
+
+# Options that are called like a field of the recipe are taken from the context, all at once.
+
 
 @app.command("style")
 def train_style_command(
+    context: typer.Context,
     style: Annotated[str, typer.Argument(help="Style: a picture, or a bundled style's name.")],
-    photos: Annotated[
-        Path, typer.Option(help="Folder of photographs, or what `photos pack` made of one.")
-    ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Network to write (.safetensors).")],
-    steps: Annotated[int | None, typer.Option(min=1, help="Iterations.")] = None,
+    photos: Photos,
+    out: Out,
+    steps: Steps = None,
     size: Annotated[int | None, typer.Option(min=16, help="Of the training crops, pixels.")] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=1, help="Photographs a step.", show_default="4")
-    ] = None,
-    width: Annotated[
-        int | None,
-        typer.Option(min=1, help="Filters of the first layer: 16, 32.", show_default="16"),
-    ] = None,
-    style_size: Annotated[
-        int | None, typer.Option(min=16, help="Longer side of the style.", show_default="384")
-    ] = None,
-    content_weight: Annotated[
-        float | None, typer.Option(min=0, help="lambda_c.", show_default="1.0")
-    ] = None,
-    style_weight: Annotated[
-        float | None, typer.Option(min=0, help="lambda_s, each layer.", show_default="5.0")
-    ] = None,
-    tv: Annotated[
-        float | None, typer.Option(min=0, help="lambda_TV.", show_default="1e-06")
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help="adam or muon.", show_default="muon")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=0, help="Of the optimiser.", show_default="0.001")
-    ] = None,
-    cooldown: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Last part, rate falls.", show_default="0.4")
-    ] = None,
-    norm: Annotated[
-        str | None, typer.Option(help="instance or batch.", show_default="instance")
-    ] = None,
-    upsampling: Annotated[
-        str | None, typer.Option(help="resize or transposed.", show_default="resize")
-    ] = None,
-    padding: Annotated[
-        str | None, typer.Option(help="reflection, zero or start.", show_default="reflection")
-    ] = None,
-    start_from: Annotated[Path | None, typer.Option(help="Trained network to go on from.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Photographs a step.")] = 4,
+    width: Annotated[int, typer.Option(min=1, help="Filters of the first layer: 16, 32.")] = 16,
+    style_size: Annotated[int, typer.Option(min=16, help="Longer side of the style.")] = 384,
+    content_weight: Annotated[float, typer.Option(min=0, help="lambda_c.")] = 1.0,
+    style_weight: Annotated[float, typer.Option(min=0, help="lambda_s, each layer.")] = 5.0,
+    tv: Annotated[float, typer.Option(min=0, help="lambda_TV.")] = 1e-6,
+    optimizer: Annotated[str, typer.Option(help="adam or muon.")] = "muon",
+    learning_rate: LearningRate = 1e-3,
+    cooldown: Cooldown = 0.4,
+    norm: Annotated[str, typer.Option(help="instance or batch.")] = "instance",
+    upsampling: Annotated[str, typer.Option(help="resize or transposed.")] = "resize",
+    padding: Annotated[str, typer.Option(help="reflection, zero or start.")] = "reflection",
+    start_from: StartFrom = None,
     base: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Trained network whose filters are kept; only scales and shifts learn."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and photographs.")] = 0,
-    save_every: Annotated[int, typer.Option(min=1, help="Steps between saves.")] = 250,
-    preview: Annotated[
-        str, typer.Option(help="Photograph to watch: a file, or a bundled one's name.")
-    ] = "neuschwanstein_castle",
-    compiled: Annotated[
-        bool, typer.Option("--compile", help="Use torch.compile (experimental).")
-    ] = False,
-    graph: Annotated[
-        bool, typer.Option("--graph/--no-graph", help="On a GPU: replay a recorded step.")
-    ] = True,
+    seed: Seed = 0,
+    save_every: SaveEvery = 250,
+    preview: Preview = "neuschwanstein_castle",
+    compiled: Compiled = False,
+    graph: Graph = True,
 ) -> None:
     """Train a network that paints photographs in a style.
 
@@ -99,67 +86,33 @@ def train_style_command(
     """
     from ..images import load_image
     from ..inference.stylization import stylize
-    from ..training.loop import train
-    from ..training.performance import PerformanceOptions
     from ..training.recipes import StyleRecipe
-    from ..training.state import check_out
 
-    check_out(out)
-    options = dict(
-        steps=steps,
-        size=size,
-        batch=batch,
-        width=width,
-        style_size=style_size,
-        content_weight=content_weight,
-        style_weight=style_weight,
-        tv=tv,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        cooldown=cooldown,
-        norm=norm,
-        upsampling=upsampling,
-        padding=padding,
-    )
-    given = {field: value for field, value in options.items() if value is not None}
-    start = dict(start_from=start_from and str(start_from), base=base and str(base))
-    recipe = _resolved(StyleRecipe.quick(style, **given, **start, seed=seed), given)
+    recipe = _resolved(StyleRecipe.quick(**_fields(StyleRecipe, context)), context)
     watched = load_image(file_or_bundled(preview, photo), long_side=256)
-    speed = PerformanceOptions(compiled=compiled, cuda_graph=graph)
-    run = train(recipe, photos, out, save_every=save_every, options=speed)
-    _follow(run, recipe, out, save_every, [watched], lambda n: stylize(n, watched).cpu())
+    _train(recipe, context, [watched], lambda n: stylize(n, watched).cpu())
 
 
 @app.command("sr")
 def train_sr_command(
-    photos: Annotated[
-        Path, typer.Option(help="Folder of photographs, or what `photos pack` made of one.")
-    ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Network to write (.safetensors).")],
+    context: typer.Context,
+    photos: Photos,
+    out: Out,
     factor: Annotated[int, typer.Option(help="4 or 8.")] = 4,
     loss: Annotated[str, typer.Option(help="pixel or feature.")] = "feature",
-    architecture: Annotated[
-        str | None,
-        typer.Option(help="recommended, paper or srcnn.", show_default="recommended"),
-    ] = None,
+    architecture: Annotated[str, typer.Option(help="recommended, paper or srcnn.")] = "recommended",
     blur: Annotated[float, typer.Option(min=0, help="Before shrinking; the paper: 1.")] = 0.0,
-    steps: Annotated[int | None, typer.Option(min=1, help="Iterations.")] = None,
+    steps: Steps = None,
     size: Annotated[int | None, typer.Option(min=32, help="Of the large patches, pixels.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Patches a step.")] = None,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Of Adam.")] = 1e-3,
-    cooldown: Annotated[float, typer.Option(min=0, max=1, help="Last part, rate falls.")] = 0.8,
-    start_from: Annotated[Path | None, typer.Option(help="Trained network to go on from.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and photographs.")] = 0,
-    save_every: Annotated[int, typer.Option(min=1, help="Steps between saves.")] = 500,
-    preview: Annotated[
-        str, typer.Option(help="Picture to watch: a file, or a bundled one's name.")
-    ] = "neuschwanstein_castle",
-    compiled: Annotated[
-        bool, typer.Option("--compile", help="Use torch.compile (experimental).")
-    ] = False,
-    graph: Annotated[
-        bool, typer.Option("--graph/--no-graph", help="On a GPU: replay a recorded step.")
-    ] = True,
+    learning_rate: LearningRate = 1e-3,
+    cooldown: Cooldown = 0.8,
+    start_from: StartFrom = None,
+    seed: Seed = 0,
+    save_every: SaveEvery = 500,
+    preview: Preview = "neuschwanstein_castle",
+    compiled: Compiled = False,
+    graph: Graph = True,
 ) -> None:
     """Train a network that enlarges pictures 4 or 8 times.
 
@@ -171,43 +124,35 @@ def train_sr_command(
     from ..datasets.degradation import degrade
     from ..images import bicubic, load_image
     from ..inference.upscaling import upscale
-    from ..training.loop import train
-    from ..training.performance import PerformanceOptions
     from ..training.recipes import SuperResolutionRecipe
-    from ..training.state import check_out
 
-    check_out(out)
-    given = {"architecture": architecture} if architecture else {}
-    recipe = SuperResolutionRecipe(
-        factor=factor,
-        loss=loss,
-        blur=blur,
-        size=size or scale(smoke=32, laptop=96, gpu=288),
-        batch=batch or scale(smoke=2, laptop=8, gpu=4),
-        steps=steps or scale(smoke=4, laptop=5_000, gpu=200_000),
-        learning_rate=learning_rate,
-        cooldown=cooldown,
-        start_from=start_from and str(start_from),
-        seed=seed,
-        **given,
+    defaults = dict(
+        size=scale(smoke=32, laptop=96, gpu=288),
+        batch=scale(smoke=2, laptop=8, gpu=4),
+        steps=scale(smoke=4, laptop=5_000, gpu=200_000),
     )
-    recipe = _resolved(recipe, given)
+    chosen = defaults | _fields(SuperResolutionRecipe, context)
+    recipe = _resolved(SuperResolutionRecipe(**chosen), context)
     truth = load_image(file_or_bundled(preview, photo), square=256)
     low = degrade(truth, factor, blur=blur)
-    speed = PerformanceOptions(compiled=compiled, cuda_graph=graph)
-    run = train(recipe, photos, out, save_every=save_every, options=speed)
-    seen = [bicubic(low, 256, 256)]
-    _follow(run, recipe, out, save_every, seen, lambda n: upscale(n, low).float(), end=[truth])
+    _train(recipe, context, [bicubic(low, 256, 256)], lambda n: upscale(n, low).float(), [truth])
 
 
-def _resolved(recipe: Recipe, given: dict) -> Recipe:
-    """The recipe, with what the network that it starts from decides; ``given`` may not differ."""
+def _fields(kind: type[Recipe], context: typer.Context) -> dict:
+    """The options that are fields of the recipe, but for those that the scale decides."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    options = context.params.items()
+    return {name: value for name, value in options if name in names and value is not None}
+
+
+def _resolved(recipe: Recipe, context: typer.Context) -> Recipe:
+    """The recipe, with what the network that it starts from decides; no option may differ."""
     from ..training.starts import TrainingError
 
     resolved = recipe.resolved()
-    for field, wanted in given.items():
-        found = getattr(resolved, field)
-        if found != wanted:
+    for field, wanted in dataclasses.asdict(recipe).items():
+        found, source = getattr(resolved, field), context.get_parameter_source(field)
+        if found != wanted and source.name == "COMMANDLINE":
             file = recipe.start_from or recipe.base
             raise TrainingError(
                 f"{file}: its {field} is {found}, not {wanted}; leave --{field} out, or start from "
@@ -216,55 +161,55 @@ def _resolved(recipe: Recipe, given: dict) -> Recipe:
     return resolved
 
 
-def _follow(
-    run: Iterator[TrainingStep],
+def _train(
     recipe: Recipe,
-    out: Path,
-    save_every: int,
+    context: typer.Context,
     seen: list[Tensor],
     look: Callable[[nn.Module], Tensor],
     end: Sequence[Tensor] = (),
 ) -> None:
     """Run a training to its end or to Ctrl-C, with a picture of how far it is."""
-    step = None
-    for step in _watched(run, recipe.steps):
-        if step.step % save_every == 0 or step.step == recipe.steps:
-            seen.append(look(step.network))
-            _save_strip(seen, end, out.with_suffix(".preview.jpg"))
-    _report(out, finished=step is None or step.step == recipe.steps)
+    from ..training.loop import train
+    from ..training.performance import PerformanceOptions
 
-
-def _watched(run: Iterator[TrainingStep], steps: int) -> Iterator[TrainingStep]:
-    """Pass the steps on, with a progress bar in the first process; Ctrl-C ends after a step."""
-    with _interruption() as interrupted, tqdm(total=steps, unit="step", disable=_silent()) as bar:
-        for step in run:
-            if bar.n == 0 and step.step > 1:
-                bar.initial = bar.n = step.step - 1  # going on: time left counts from here
-            if step.step % 10 == 0 or step.step == steps:
+    options = context.params
+    out, save_every = Path(options["out"]), options["save_every"]
+    speed = PerformanceOptions(compiled=options["compiled"], cuda_graph=options["graph"])
+    run = train(recipe, options["photos"], out, save_every=save_every, options=speed)
+    silent = int(os.environ.get("RANK", 0)) != 0  # all processes but the first
+    done = recipe.steps  # if nothing is left to do
+    with tqdm(total=recipe.steps, unit="step", disable=silent) as bar:
+        for step in _until_interrupted(run):
+            done = step.step
+            if bar.n == 0 and done > 1:
+                bar.initial = bar.n = done - 1  # going on: time left counts from here
+            if done % 10 == 0 or done == recipe.steps:
                 terms = step.terms.floats().items()
                 bar.set_postfix({name: f"{v:,.0f}" for name, v in terms if v}, refresh=False)
             bar.update()
-            yield step
-            if interrupted:
-                run.close()  # saves
-                return
+            if not silent and (done % save_every == 0 or done == recipe.steps):
+                seen.append(look(step.network))
+                _save_strip(seen, end, out.with_suffix(".preview.jpg"))
+    if not silent:
+        _report(out, finished=done == recipe.steps)
 
 
-@contextmanager
-def _interruption() -> Iterator[list[int]]:
-    """A list that gets an entry at Ctrl-C, so that a step is never cut in two."""
+def _until_interrupted(run: Iterator[TrainingStep]) -> Iterator[TrainingStep]:
+    """The steps up to Ctrl-C, which cuts none of them in two, nor the save in the end."""
     happened: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: happened.append(number))
     try:
-        yield happened
+        with closing(run):
+            for step in run:
+                yield step
+                if happened:
+                    return
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 def _save_strip(seen: list[Tensor], end: Sequence[Tensor], path: Path) -> None:
     """The first picture, how it looks now, up to four stages between, and the end, in a row."""
-    if _silent():
-        return
     import torch
 
     from ..images import save_image
@@ -274,15 +219,9 @@ def _save_strip(seen: list[Tensor], end: Sequence[Tensor], path: Path) -> None:
 
 
 def _report(out: Path, finished: bool) -> None:
-    if _silent():
-        return
     card = read_card(out)
     losses = ", ".join(f"{name} {value:,.0f}" for name, value in card["losses"].items() if value)
     print(f"{out}: {card['steps']:,} steps in {card['seconds'] / 60:.1f} minutes; {losses}")
     if not finished:
         print("stopped before the end; the same command goes on from here")
         raise typer.Exit(130)
-
-
-def _silent() -> bool:
-    return int(os.environ.get("RANK", 0)) != 0
