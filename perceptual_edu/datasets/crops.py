@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,7 +20,6 @@ from .decoding import decode_all, in_order
 from .index import (
     PIXELS,
     PhotosError,
-    check_pixels,
     entry_end,
     finished_index,
     index_digest,
@@ -80,49 +80,9 @@ class RandomCrops:
         seed: int = 0,
         device: torch.device | str | None = None,
     ) -> None:
-        header, entries = finished_index(Path(path))
-        with warnings.catch_warnings():
-            # PyTorch warns that these bytes must not be written to. Nobody does.
-            warnings.simplefilter("ignore")
-            pixels = torch.from_numpy(np.memmap(Path(path, PIXELS), np.uint8, mode="r"))
-        self._set_up(Path(path).resolve().stem, header, entries, pixels, size, batch, seed, device)
-
-    @classmethod
-    def from_folder(
-        cls,
-        folders: Source,
-        *,
-        short_side: int = 288,
-        size: int = 256,
-        batch: int = 4,
-        seed: int = 0,
-        device: torch.device | str | None = None,
-    ) -> RandomCrops:
-        """Decode a small folder (or several, or files) into memory, as if from a pack of it."""
-        folders = [folders] if isinstance(folders, str | Path) else list(folders)
-        items = find_photos(folders[0] if len(folders) == 1 else folders)
-        entries, arrays, offset = [], [], 0
-        for item, result in zip(items, decode_all(items, short_side), strict=True):
-            entries.append(make_entry(item.name, result, offset))
-            if not isinstance(result, str):
-                arrays.append(result.reshape(-1))
-                offset += result.size
-        if not arrays:
-            reason = f"{items[0].name}: {entries[0]['skipped']}"
-            raise PhotosError(f"none of the {len(items):,} files is a photograph ({reason})")
-        name = "+".join(Path(folder).resolve().stem for folder in folders[:3])
-        pixels = torch.from_numpy(np.concatenate(arrays))
-        bank = cls.__new__(cls)
-        header = make_header(items, short_side)
-        how = (size, batch, seed, device)
-        bank._set_up(name, header, entries, pixels, *how, checked=True)
-        return bank
-
-    def _set_up(
-        self, name, header, entries, pixels, size, batch, seed, device, *, checked=False
-    ) -> None:
         if size < 1 or batch < 1 or seed < 0:
             raise PhotosError(f"size {size}, batch {batch}, seed {seed}: at least 1, 1 and 0")
+        name, header, entries, pixels = path if isinstance(path, tuple) else _opened(Path(path))
         self.size, self.batch_size, self.seed = size, batch, seed
         self.device = torch.device(device) if device is not None else best_device()
         self.name: str = name
@@ -130,22 +90,47 @@ class RandomCrops:
         self.skipped: dict[str, str] = {e["name"]: e["skipped"] for e in entries if "skipped" in e}
         self._entries = [entry for entry in entries if "offset" in entry]
         self.names: list[str] = [entry["name"] for entry in self._entries]
+        with warnings.catch_warnings():
+            # PyTorch warns that a pack's bytes must not be written to. Nobody does.
+            warnings.simplefilter("ignore")
+            self._pixels = torch.from_numpy(pixels)
+        # A photograph's checksum is verified when it is first cropped, or before it leaves.
+        self._unchecked = set(range(len(self)))
         cuda = self.device.type == "cuda"
         self._resident = cuda and 2 * len(pixels) < torch.cuda.mem_get_info(self.device)[0]
-        self._pixels = pixels
-        # A photograph's checksum is verified when it is first cropped, or before it leaves.
-        self._unchecked = set() if checked else set(range(len(self._entries)))
         if self._resident:
-            for place in range(len(self._entries)):
+            for place in range(len(self)):
                 self._flat(place)
-            self._pixels = pixels.to(self.device)
+            self._pixels = self._pixels.to(self.device)
+
+    @classmethod
+    def from_folder(cls, folders: Source, *, short_side: int = 288, **settings) -> RandomCrops:
+        """Decode a small folder (or several, or files) into memory, as if from a pack of it.
+
+        ``settings`` are those of a pack: ``size``, ``batch``, ``seed``, ``device``.
+        """
+        folders = [folders] if isinstance(folders, str | Path) else list(folders)
+        items = find_photos(folders)
+        entries, pixels = [], bytearray()
+        for item, result in zip(items, decode_all(items, short_side), strict=True):
+            entries.append(make_entry(item.name, result, len(pixels)))
+            if not isinstance(result, str):
+                pixels += result.data
+        if not pixels:
+            reason = f"{items[0].name}: {entries[0]['skipped']}"
+            raise PhotosError(f"none of the {len(items):,} files is a photograph ({reason})")
+        name = "+".join(Path(folder).resolve().stem for folder in folders[:3])
+        header = make_header(items, short_side)
+        return cls((name, header, entries, np.frombuffer(pixels, np.uint8)), **settings)
 
     def _flat(self, place: int) -> Tensor:
         """A photograph's pixels, as they lie in the pack."""
         entry = self._entries[place]
         flat = self._pixels[entry["offset"] : entry_end(entry)]
         if place in self._unchecked:
-            check_pixels(entry, flat.numpy())
+            if zlib.crc32(flat.numpy()) != entry["crc32"]:
+                name = entry["name"]
+                raise PhotosError(f"{name} is damaged in the pack; delete the pack and repeat")
             self._unchecked.discard(place)
         return flat
 
@@ -218,6 +203,12 @@ class RandomCrops:
         top, left = (int(chance.random() * (side - self.size + 1)) for side in photo.shape[:2])
         crop = photo[top : top + self.size, left : left + self.size]
         return crop.flip(1) if chance.random() < 0.5 else crop
+
+
+def _opened(pack: Path) -> tuple[str, dict, list[dict], np.ndarray]:
+    """Name, header, entries and pixels of a pack."""
+    header, entries = finished_index(pack)
+    return pack.resolve().stem, header, entries, np.memmap(pack / PIXELS, np.uint8, mode="r")
 
 
 @lru_cache(maxsize=4)
