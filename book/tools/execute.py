@@ -26,8 +26,11 @@ from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = ROOT / "notebooks"
+from perceptual_edu import BEHAVIOUR
+from perceptual_edu.files import written_atomically
+from perceptual_edu.scale import scale_name
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 KEY = "perceptual_edu"  # where the record lies in a notebook's metadata
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -94,17 +97,8 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Replace `path` in one step, so that a reader never sees half a notebook."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            nbformat.write(notebook, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            temporary.chmod(path.stat().st_mode)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_atomically(path) as temporary:
+        nbformat.write(notebook, temporary)
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
@@ -114,11 +108,8 @@ def clean(notebook: nbformat.NotebookNode) -> None:
             if name == "jupyter" and cell.metadata.get(name):
                 continue  # `source_hidden` and `outputs_hidden` are choices, not noise
             cell.metadata.pop(name, None)
-    notebook.metadata.kernelspec = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata.kernelspec = kernel
     notebook.metadata.language_info = {"name": "python"}
 
 
@@ -143,32 +134,24 @@ def kernel_manager_class() -> type:
     return ThisInterpreter
 
 
-def execute(path: Path, behaviour: int, scale: str) -> float:
-    """Run one notebook from its top and store its outputs; returns the seconds it took."""
+def execute(path: Path, scale: str) -> None:
+    """Run one notebook from its top and store its outputs."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
     from tqdm import tqdm
 
     notebook = read(path)
     notebook.metadata.pop("widgets", None)
-    cells = notebook.cells
-    numbers = {}  # place among all cells -> number among the code cells
-    for place, cell in enumerate(cells):
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
+    begun = []
+
+    def started(cell, **_):
         if cell.cell_type == "code":
-            numbers[place] = len(numbers) + 1
-            cell.outputs = []
-            cell.execution_count = None
+            begun.append(cell)
 
-    running = {"place": 0}
-    with tqdm(total=len(numbers), desc=path.name, unit="cell") as bar:
-
-        def started(cell, cell_index):
-            running["place"] = cell_index
-
-        def finished(cell, cell_index, **_):
-            if cell_index in numbers:
-                bar.update()
-
+    with tqdm(total=len(code), desc=path.name, unit="cell") as bar:
         client = NotebookClient(
             notebook,
             kernel_manager_class=kernel_manager_class(),
@@ -177,88 +160,61 @@ def execute(path: Path, behaviour: int, scale: str) -> float:
             coalesce_streams=True,  # a progress bar leaves its last state, not a thousand lines
             resources={"metadata": {"path": str(path.parent)}},  # the kernel's working folder
             on_cell_start=started,
-            on_cell_executed=finished,
+            on_cell_executed=lambda **_: bar.update(),
         )
         begin = time.perf_counter()
         try:
             client.execute(env={**os.environ, "PERCEPTUAL_EDU_SCALE": scale})
         except (CellExecutionError, DeadKernelError) as error:
-            place = running["place"]
-            source = cells[place].source.strip().splitlines() or [""]
+            text = "the kernel died (out of memory?)"
             if isinstance(error, CellExecutionError):
                 text = ANSI.sub("", f"{error.ename}: {error.evalue}")
-            else:
-                text = "the kernel died (out of memory?)"
+            first = begun[-1].source.strip().partition("\n")[0] if begun else ""
             raise ExecuteError(
-                f"{path}: code cell {numbers.get(place, '?')} (`{source[0]}`) failed: {text}. "
+                f"{path}: code cell {len(begun)} (`{first}`) failed: {text}. "
                 "The notebook was left as it was."
-            ) from error
+            ) from None
         seconds = time.perf_counter() - begin
-
     clean(notebook)
     notebook.metadata[KEY] = {
         "code_hash": code_hash(notebook),
-        "behaviour": behaviour,
+        "behaviour": BEHAVIOUR,
         "scale": scale,
         "seconds": round(seconds, 1),
         "executed": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
     }
     write(notebook, path)
-    return seconds
 
 
-def library_behaviour() -> int:
-    """The library's `BEHAVIOUR` number. Cheap: does not import torch."""
-    try:
-        from perceptual_edu import BEHAVIOUR
-    except ImportError as error:
-        raise ExecuteError(f"perceptual_edu: {error}. Run `make setup`") from None
-    return BEHAVIOUR
-
-
-def library_scale() -> str:
-    """smoke, laptop or gpu, as the library decides it here."""
-    from perceptual_edu.scale import scale_name
-
-    try:
-        return scale_name()
-    except ValueError as error:
-        raise ExecuteError(str(error)) from None
-
-
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--stale", action="store_true", help="execute the stale notebooks")
     what.add_argument("--all", action="store_true", help="execute every notebook")
     what.add_argument("--check", action="store_true", help="only list the stale notebooks")
-    parser.add_argument("--traceback", action="store_true", help="show a failing cell's traceback")
     parser.add_argument("notebooks", nargs="*", type=Path, help="execute these notebooks")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     if not (options.stale or options.all or options.check or options.notebooks):
         parser.error("say --stale, --all, --check, or name notebooks")
 
     paths = [path.resolve() for path in options.notebooks] or sorted(NOTEBOOKS.glob("*.ipynb"))
-    failed = 0
+    failed = False
     try:
-        behaviour = library_behaviour()
         if options.stale or options.check:
-            reasons = {path: why_stale(read(path), behaviour) for path in paths}
+            reasons = {path: why_stale(read(path), BEHAVIOUR) for path in paths}
             paths = [path for path in paths if reasons[path]]
             for path in paths:
                 print(f"stale: {path.name} ({reasons[path]})", flush=True)
-            if options.check:
-                return 1 if paths else 0
-        scale = library_scale() if paths else ""
+        if options.check:
+            return 1 if paths else 0
+        scale = scale_name() if paths else ""
         for path in paths:
             try:
-                execute(path, behaviour, scale)
+                execute(path, scale)
             except ExecuteError as error:
-                failed += 1
+                failed = True
                 print(error, file=sys.stderr)
-                if options.traceback and error.__cause__ is not None:
-                    print(error.__cause__, file=sys.stderr)
-    except ExecuteError as error:
+    except (ExecuteError, ValueError) as error:  # not a notebook; not a scale
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
