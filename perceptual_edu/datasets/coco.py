@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-from .index import PhotosError, finished_index
+from .index import PhotosError, finished_index, writing
 from .packing import Packed, locked, pack_archive
 
 log = logging.getLogger(__name__)
@@ -66,29 +67,23 @@ def coco_2014(
     """
     archive = archive_in(folder, url)
     pack = archive.with_suffix(".photos")
-    if _is_finished(pack, short_side):
-        return
-    with locked(pack):
-        yield from download(url, archive, size=size)
-    yield from pack_archive(archive, pack, short_side=short_side, workers=workers)
+    found = None
+    with suppress(PhotosError):  # not finished, or not begun
+        found = finished_index(pack)[0]["short_side"]
+    if found not in (None, short_side):
+        raise PhotosError(
+            f"{pack}: has a shorter side of {found}, not {short_side}; "
+            "delete it or choose another folder"
+        )
+    if found is None:
+        with locked(pack):
+            yield from download(url, archive, size=size)
+        yield from pack_archive(archive, pack, short_side=short_side, workers=workers)
 
 
 def archive_in(folder: str | Path, url: str = COCO_2014) -> Path:
     """Where :func:`coco_2014` keeps the archive; the pack beside it ends in ``.photos``."""
     return Path(folder, Path(urllib.parse.urlsplit(url).path).name)
-
-
-def _is_finished(pack: Path, short_side: int) -> bool:
-    try:
-        header, _ = finished_index(pack)
-    except PhotosError:
-        return False
-    if header["short_side"] != short_side:
-        raise PhotosError(
-            f"{pack}: has a shorter side of {header['short_side']}, not {short_side}; "
-            "delete it or choose another folder"
-        )
-    return True
 
 
 def download(
@@ -117,31 +112,30 @@ def download(
         As for :func:`coco_2014`.
     """
     if path.exists():
-        if size not in (None, path.stat().st_size):
-            found = path.stat().st_size
+        if size not in (None, found := path.stat().st_size):
             raise PhotosError(f"{path}: has {found:,} bytes instead of {size:,}; delete it")
         return
-    part = path.with_name(path.name + ".part")
-    with _disk(part):
+    part, failures = path.with_name(path.name + ".part"), 0
+    with writing(part):
         part.parent.mkdir(parents=True, exist_ok=True)
-    failures, before = 0, _length(part)
-    while True:
+    while failures < attempts:
+        before = _length(part)
         try:
             yield from _fetch(url, part, size)
             break
         except (OSError, HTTPException) as error:
             reason = _reason(url, error, part)
-            failures = 1 if _length(part) > before else failures + 1
-            before = _length(part)
-        if failures == attempts:
-            raise PhotosError(
-                f"{url}: {reason} ({attempts} times in a row; {before / 1e6:,.0f} MB so far); "
-                "the same command goes on from there"
-            )
-        wait = pause * 2 ** (failures - 1)
-        log.warning("%s: %s; trying again in %.0f s", url, reason, wait)
-        time.sleep(wait)
-    with _disk(part):
+        failures = 1 if _length(part) > before else failures + 1
+        if failures < attempts:
+            wait = pause * 2 ** (failures - 1)
+            log.warning("%s: %s; trying again in %.0f s", url, reason, wait)
+            time.sleep(wait)
+    else:
+        raise PhotosError(
+            f"{url}: {reason} ({attempts} times in a row; {_length(part) / 1e6:,.0f} MB so far); "
+            "the same command goes on from there"
+        )
+    with writing(part):
         part.replace(path)
         _identity(part).unlink(missing_ok=True)
 
@@ -171,20 +165,18 @@ def _fetch(url: str, part: Path, size: int | None) -> Iterator[Downloaded]:
         if known["tag"]:  # "only if it is still the same file, else send all of it"
             request.add_header("If-Range", known["tag"])
     with urllib.request.urlopen(request, timeout=30) as response:
-        found = _identify(response, known)
-        if response.status == 206 and (found != known or _range_start(response) != start):
+        first, found = _identify(response, known)
+        if response.status == 206 and (first, found) != (start, known):
             part.unlink()
             raise ConnectionError("the file changed during the download")
-        if response.status != 206:
-            start = 0
-        _check_size(url, part, found["length"], size, start)
-        with _disk(part):
+        _check_size(url, part, found["length"], size, start := first)
+        with writing(part):
             file = part.open("ab")
             file.truncate(start)
             _identity(part).write_text(json.dumps(found))
         with file:
             while chunk := response.read(_CHUNK):
-                with _disk(part):
+                with writing(part):
                     file.write(chunk)
                     file.flush()
                 start += len(chunk)
@@ -194,21 +186,17 @@ def _fetch(url: str, part: Path, size: int | None) -> Iterator[Downloaded]:
         raise ConnectionError(f"broke off after {start:,} of {total:,} bytes")
 
 
-def _identify(response: HTTPResponse, known: dict) -> dict:
-    """What tells this file from another one at the same address."""
+def _identify(response: HTTPResponse, known: dict) -> tuple[int | None, dict]:
+    """Where the bytes begin, and what tells this file from another one at the same address."""
     tag = response.headers.get("ETag", "W/")
     if tag.startswith("W/"):  # "weak": not for byte ranges
         tag = response.headers.get("Last-Modified")
     if response.status != 206:
-        return {"tag": tag, "length": response.length}
-    total = response.headers.get("Content-Range", "").rpartition("/")[2]
+        return 0, {"tag": tag, "length": response.length}
+    span = re.match(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    first, total = map(int, span.groups()) if span else (None, None)
     # A 206 need not repeat the tag that we asked for.
-    return {"tag": tag or known["tag"], "length": int(total) if total.isdigit() else None}
-
-
-def _range_start(response: HTTPResponse) -> int | None:
-    first = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-    return int(first) if first.isdigit() else None
+    return first, {"tag": tag or known["tag"], "length": total}
 
 
 def _check_size(url: str, part: Path, total: int | None, size: int | None, start: int) -> None:
@@ -233,15 +221,3 @@ def _read_identity(part: Path) -> dict:
 
 def _length(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
-
-
-@contextmanager
-def _disk(part: Path) -> Iterator[None]:
-    """Errors in here are the disk's, not the network's: trying again will not help."""
-    try:
-        yield
-    except OSError as error:
-        raise PhotosError(
-            f"{part}: cannot be written ({error.strerror or error}); "
-            "the same command goes on from there once that is mended"
-        ) from None

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -56,17 +55,17 @@ def _decode_or_reason(short_side: int, item: Item) -> np.ndarray | str:
 
 def _read(item: Item) -> bytes:
     """Disks and networks come back: try three times, then stop rather than skip the file."""
-    for pause in _PAUSES:
-        with suppress(OSError):
+    for pause in (*_PAUSES, None):
+        try:
             return item.read()
-        time.sleep(pause)
-    try:
-        return item.read()
-    except OSError as error:
-        raise PhotosError(
-            f"{item.name}: cannot be read ({error.strerror or error}); "
-            "the same command goes on from there once that is mended"
-        ) from None
+        except OSError as error:
+            reason = error.strerror or error
+        if pause is not None:
+            time.sleep(pause)
+    raise PhotosError(
+        f"{item.name}: cannot be read ({reason}); "
+        "the same command goes on from there once that is mended"
+    )
 
 
 def _pixels(short_side: int, picture: Image.Image) -> np.ndarray | str:

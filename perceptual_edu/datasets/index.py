@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,18 @@ FORMAT = 2
 
 class PhotosError(MendableError):
     """Photographs cannot be had, packed or sampled; the message says why in one line."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Errors in here are the disk's, and are said so: trying again at once will not help."""
+    try:
+        yield
+    except OSError as error:
+        raise PhotosError(
+            f"{path}: cannot be written ({error.strerror or error}); "
+            "the same command goes on from there once that is mended"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -94,12 +107,6 @@ def read_index(pack: Path) -> tuple[dict, list[dict], tuple[int, int]]:
 def entry_end(entry: dict) -> int:
     """Where in ``pixels.u8`` a photograph ends."""
     return entry["offset"] + 3 * entry["height"] * entry["width"]
-
-
-def check_pixels(entry: dict, photo: np.ndarray) -> None:
-    """Raise :class:`PhotosError` if a photograph's pixels (a flat array) are not those packed."""
-    if zlib.crc32(photo) != entry["crc32"]:
-        raise PhotosError(f"{entry['name']} is damaged in the pack; delete the pack and repeat")
 
 
 def is_pack(path: str | Path) -> bool:

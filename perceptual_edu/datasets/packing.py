@@ -16,12 +16,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from .decoding import SMALLEST, decode_all
-from .index import INDEX, PIXELS, Item, PhotosError, index_line, make_entry, make_header, read_index
+from .index import (
+    INDEX,
+    PIXELS,
+    Item,
+    PhotosError,
+    index_line,
+    make_entry,
+    make_header,
+    read_index,
+    writing,
+)
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +115,7 @@ def pack_archive(
         ]
         if not items:
             raise PhotosError(f"{archive}: no photographs in there ({', '.join(SUFFIXES)})")
-        yield from _pack(sorted(items, key=_name), Path(out), short_side, workers)
+        yield from _pack(sorted(items, key=attrgetter("name")), Path(out), short_side, workers)
 
 
 def find_photos(folders: Source) -> list[Item]:
@@ -126,11 +137,7 @@ def find_photos(folders: Source) -> list[Item]:
     if not items:
         places = ", ".join(map(str, roots))
         raise PhotosError(f"{places}: no photographs in there ({', '.join(SUFFIXES)})")
-    return sorted(items, key=_name)
-
-
-def _name(item: Item) -> str:
-    return item.name
+    return sorted(items, key=attrgetter("name"))
 
 
 def _text(path: Path) -> str:
@@ -235,14 +242,13 @@ def _commit(pixels: io.BufferedWriter, index: io.BufferedWriter, lines: list[byt
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Make the folder ``out`` and keep other processes from working on it."""
-    try:
+    lock = FileLock(out / "lock", timeout=0)
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / "lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise PhotosError(f"{out}: another process is working on it") from None
-    except OSError as error:
-        raise PhotosError(f"{out}: cannot be written ({error.strerror or error})") from None
+        try:
+            lock.acquire()
+        except Timeout:
+            raise PhotosError(f"{out}: another process is working on it") from None
     try:
         yield
     finally:
@@ -252,7 +258,7 @@ def locked(out: Path) -> Iterator[None]:
 def _resume(out: Path, header: dict) -> int:
     """How many files an earlier run has finished; cut off what is half written after them."""
     index, pixels = out / INDEX, out / PIXELS
-    try:
+    with writing(out):
         index.touch()
         pixels.touch()
         found, entries, (length, size) = read_index(out)
@@ -260,8 +266,6 @@ def _resume(out: Path, header: dict) -> int:
             raise PhotosError(f"{out}: {_difference(found, header)}; delete it or choose another")
         os.truncate(index, length)
         os.truncate(pixels, size)
-    except OSError as error:
-        raise PhotosError(f"{out}: cannot be written ({error.strerror or error})") from None
     return len(entries)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from ..assets import data_folder
 from ..files import written_atomically
 from .coco import Downloaded, archive_in, download
-from .index import PhotosError
+from .index import PhotosError, writing
 
 # The collection of Lim et al. (EDSR, 2017), 250 MB; other sets in it are left there.
 BENCHMARKS = "https://cv.snu.ac.kr/research/EDSR/benchmark.tar"
@@ -59,7 +59,11 @@ def sr_benchmarks(folder: str | Path, *, url: str = BENCHMARKS) -> Iterator[Down
             for member in tar:
                 path = _place(folder, member)
                 if path and not path.exists():
-                    _write(path, tar.extractfile(member).read())
+                    data = tar.extractfile(member).read()
+                    with writing(path):
+                        path.parent.mkdir(exist_ok=True)
+                        with written_atomically(path) as temporary:
+                            temporary.write_bytes(data)
     except (tarfile.TarError, EOFError, OSError) as error:
         passing = getattr(error, "errno", None)  # the disk's fault, not the archive's
         advice = "repeat once that is mended" if passing else "delete it and repeat"
@@ -67,18 +71,6 @@ def sr_benchmarks(folder: str | Path, *, url: str = BENCHMARKS) -> Iterator[Down
     for name, count in _missing(folder).items():
         if count:
             raise PhotosError(f"{archive}: {count} of the {SETS[name]} pictures of {name} missing")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(exist_ok=True)
-        with written_atomically(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:  # the disk's fault, not the archive's
-        raise PhotosError(
-            f"{path}: cannot be written ({error.strerror or error}); "
-            "the same command goes on from there once that is mended"
-        ) from None
 
 
 def differing(folder: str | Path) -> list[str]:
