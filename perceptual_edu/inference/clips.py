@@ -142,20 +142,15 @@ def film_in(path: Path, container: av.container.InputContainer, size: int | None
     video.thread_type = "AUTO"
     rate = video.average_rate or video.guessed_rate or RATE
     clip = Clip(path, iter(()), video.frames or None, rate, video.time_base, 1 / rate, 0, sound)
-    if container.format.name == "gif":
-        _look_through(clip)
+    if container.format.name == "gif":  # what its header does not say, but its end
+        with opened(path) as again:
+            durations = [packet.duration for packet in again.demux() if packet.size]
+        if durations:
+            clip.frames, clip.last = len(durations), durations[-1] * clip.time_base
+        with Image.open(path) as picture:
+            clip.loop = picture.info.get("loop")
     clip.items = _items(clip, container, video, size)
     return clip
-
-
-def _look_through(gif: Clip) -> None:
-    """What a GIF's header does not say, but its end."""
-    with opened(gif.path) as again:
-        durations = [packet.duration for packet in again.demux() if packet.size]
-    if durations:
-        gif.frames, gif.last = len(durations), durations[-1] * gif.time_base
-    with Image.open(gif.path) as picture:
-        gif.loop = picture.info.get("loop")
 
 
 def _items(
@@ -164,37 +159,31 @@ def _items(
     # Some containers do not start at 0; in those that start before it, sound does so on purpose.
     start = max(Fraction(container.start_time or 0, av.time_base), Fraction(0))
     time, end, damaged = -1 / clip.rate, Fraction(0), 0
-    for packet in _packets(clip, container, video):
-        if packet.stream is not video:
-            if packet.pts is not None:  # the last ones are empty
-                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
-                _shift(packet, start)
-                yield packet
-            continue
-        try:
-            decoded = packet.decode()
-        except av.FFmpegError:
-            damaged += 1
-            continue
-        for picture in decoded:
-            damaged += picture.is_corrupt
-            now = time + 1 / clip.rate
-            if picture.pts is not None:
-                now = picture.pts * picture.time_base - start
-            if now > time:  # there are files in which time stands still
-                time, duration = now, (picture.duration or 0) * video.time_base or 1 / clip.rate
-                end = max(end, time + duration)
-                yield Frame(as_seen(picture, video, size), time, duration)
-    _check_end(clip, container, end, damaged)
-
-
-def _packets(
-    clip: Clip, container: av.container.InputContainer, video: av.VideoStream
-) -> Iterator[av.Packet]:
     try:
-        yield from container.demux(video, *clip.sound)
+        for packet in container.demux(video, *clip.sound):
+            if packet.stream is not video:
+                if packet.pts is not None:  # the last ones are empty
+                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
+                    _shift(packet, start)
+                    yield packet
+                continue
+            try:
+                decoded = packet.decode()
+            except av.FFmpegError:
+                damaged += 1
+                continue
+            for picture in decoded:
+                damaged += picture.is_corrupt
+                now = time + 1 / clip.rate
+                if picture.pts is not None:
+                    now = picture.pts * picture.time_base - start
+                if now > time:  # there are files in which time stands still
+                    time, duration = now, (picture.duration or 0) * video.time_base or 1 / clip.rate
+                    end = max(end, time + duration)
+                    yield Frame(as_seen(picture, video, size), time, duration)
     except av.FFmpegError as error:
         raise ClipError(f"{clip.path}: cannot be read to its end ({_reason(error)})") from None
+    _check_end(clip, container, end, damaged)
 
 
 def _shift(packet: av.Packet, start: Fraction) -> None:

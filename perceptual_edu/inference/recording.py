@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 import av
 import numpy as np
@@ -31,10 +30,7 @@ log = logging.getLogger(__name__)
 
 FILMS = {
     # bf: no frame refers to a later one, so that times and durations are exactly the clip's.
-    ".mp4": ("libx264", {"crf": "17", "bf": "0"}),
-    ".m4v": ("libx264", {"crf": "17", "bf": "0"}),
-    ".mov": ("libx264", {"crf": "17", "bf": "0"}),
-    ".mkv": ("libx264", {"crf": "17", "bf": "0"}),
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv"), ("libx264", {"crf": "17", "bf": "0"})),
     ".webm": ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6"}),
 }
 """Suffix -> encoder and its options."""
@@ -43,8 +39,8 @@ FASTEST_GIF = 2
 """Hundredths of a second. Browsers show what is asked to be quicker at a tenth of the speed."""
 
 
-class Recording(Protocol):
-    """A clip that is being written."""
+class Recording:
+    """A clip that is being written; this one is written nowhere."""
 
     def add(self, image: Tensor, time: Fraction, duration: Fraction) -> None:
         """A frame, Tensor of shape (1, 3, H, W) in [0, 255], seen from a time on, in seconds."""
@@ -94,7 +90,7 @@ def recording(out: Path | None, clip: Clip, done: int = 0) -> Iterator[Recording
     may have frames that were ``done`` before. None is nowhere.
     """
     if out is None:
-        yield _Nothing()
+        yield Recording()
         return
     if is_folder(out):
         out.mkdir(exist_ok=True)
@@ -106,7 +102,7 @@ def recording(out: Path | None, clip: Clip, done: int = 0) -> Iterator[Recording
         film = thread.submit(kind, temporary, clip).result()
         try:
             yield _InThread(film, thread)
-            thread.submit(film.finish).result()
+            thread.submit(lambda: film.container.mux(film.video.encode())).result()
         except av.FFmpegError as error:
             raise ClipError(f"{out}: cannot be written ({error.strerror})") from None
         finally:
@@ -114,7 +110,7 @@ def recording(out: Path | None, clip: Clip, done: int = 0) -> Iterator[Recording
 
 
 @dataclass
-class _InThread:
+class _InThread(Recording):
     film: Recording
     thread: ThreadPoolExecutor
     size: torch.Size | None = None  # of the first frame
@@ -133,16 +129,8 @@ class _InThread:
         self.thread.submit(self.film.copy, sound).result()
 
 
-class _Nothing:
-    def add(self, image: Tensor, time: Fraction, duration: Fraction) -> None:
-        pass
-
-    def copy(self, sound: av.Packet) -> None:
-        pass
-
-
 @dataclass
-class _Folder(_Nothing):
+class _Folder(Recording):
     folder: Path
     frames: int
 
@@ -151,7 +139,7 @@ class _Folder(_Nothing):
         save_image(image, self.folder / frame_name(self.frames))
 
 
-class _Film:
+class _Film(Recording):
     def __init__(self, path: Path, clip: Clip) -> None:
         encoder, options = FILMS[path.suffix.lower()]
         self.container = av.open(str(path), "w")
@@ -159,57 +147,49 @@ class _Film:
         self.video.pix_fmt = "yuv420p"
         self.video.codec_context.time_base = clip.time_base
         self.video.codec_context.flags |= Flags.frame_duration
-        self.sound = {stream: self._taken(stream, path.suffix) for stream in clip.sound}
+        self.sound: dict[av.AudioStream, av.AudioStream] = {}
         self.waiting: list[av.Packet] | None = []  # sound that comes before the first frame
-
-    def _taken(self, stream: av.AudioStream, suffix: str) -> av.AudioStream | None:
-        try:
-            return self.container.add_stream_from_template(stream)
-        except ValueError:
-            log.warning(
-                f"the sound is left out: {suffix} does not hold {stream.codec_context.name} as it "
-                "is; .mkv holds nearly everything"
-            )
-            return None
+        for stream in clip.sound:
+            try:
+                self.sound[stream] = self.container.add_stream_from_template(stream)
+            except ValueError:
+                kind = stream.codec_context.name
+                log.warning(
+                    f"the sound is left out: {path.suffix} does not hold {kind} as it is; "
+                    ".mkv holds nearly everything"
+                )
 
     def add(self, image: Tensor, time: Fraction, duration: Fraction) -> None:
         height, width = (side - side % 2 for side in image.shape[2:])
-        if self.waiting is not None:
-            self._begin(width, height)
+        how = self.video.codec_context
+        if self.waiting is not None:  # this is the first frame
+            how.width, how.height = width, height
+            how.colorspace = Colorspace.ITU709 if height >= HD_ROWS else Colorspace.ITU601
+            how.color_range = ColorRange.MPEG
+            waiting, self.waiting = self.waiting, None
+            for packet in waiting:
+                self.copy(packet)
         pixels = np.array(to_pil(image[:, :, :height, :width]))
         picture = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(
             format="yuv420p",
-            dst_colorspace=self.video.codec_context.colorspace,
+            dst_colorspace=how.colorspace,
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
             interpolation=EXACT,
         )
-        unit = self.video.codec_context.time_base
-        picture.pts, picture.time_base = round(time / unit), unit
-        picture.duration = max(1, round(duration / unit))
+        picture.pts, picture.time_base = round(time / how.time_base), how.time_base
+        picture.duration = max(1, round(duration / how.time_base))
         self.container.mux(self.video.encode(picture))
-
-    def _begin(self, width: int, height: int) -> None:
-        how = self.video.codec_context
-        how.width, how.height = width, height
-        how.colorspace = Colorspace.ITU709 if height >= HD_ROWS else Colorspace.ITU601
-        how.color_range = ColorRange.MPEG
-        waiting, self.waiting = self.waiting, None
-        for packet in waiting:
-            self.copy(packet)
 
     def copy(self, sound: av.Packet) -> None:
         if self.waiting is not None:
             self.waiting.append(sound)
-        elif stream := self.sound[sound.stream]:
-            sound.stream = stream
+        elif sound.stream in self.sound:
+            sound.stream = self.sound[sound.stream]
             self.container.mux(sound)
 
-    def finish(self) -> None:
-        self.container.mux(self.video.encode())
 
-
-class _Gif(_Nothing):
+class _Gif(Recording):
     unit = Fraction(1, 100)  # of time, in seconds
 
     def __init__(self, path: Path, clip: Clip) -> None:
@@ -234,6 +214,3 @@ class _Gif(_Nothing):
         frame = av.VideoFrame.from_ndarray((np.array(picture), palette), "pal8")
         frame.pts, frame.time_base = now, self.unit
         self.container.mux(self.video.encode(frame))
-
-    def finish(self) -> None:
-        self.container.mux(self.video.encode())

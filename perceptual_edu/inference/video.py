@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..images import load_image
@@ -35,13 +34,11 @@ def stylize_video(
     network: StyleNet,
     clip: Clip,
     out: str | Path | None = None,
-    style: str | Mapping[str, float] | None = None,
     *,
     steady: float = STEADY,
     resume: bool = False,
     strength: float = 1.0,
     keep_colors: bool = False,
-    dtype: torch.dtype | None = None,
 ) -> Iterator[PaintedFrame]:
     """Paint a clip, and write it with its own times and its sound.
 
@@ -52,8 +49,8 @@ def stylize_video(
 
     Parameters
     ----------
-    network, style, strength, keep_colors, dtype
-        As for :func:`~perceptual_edu.inference.stylization.stylize`.
+    network, strength, keep_colors
+        As for :func:`~perceptual_edu.inference.stylization.stylize`; a network of one style.
     clip
         Open (:func:`~perceptual_edu.inference.clips.open_clip`).
     out
@@ -80,19 +77,14 @@ def stylize_video(
     if out is not None:
         out = Path(out)
         check_recording(out, clip.path)
-        done = _frames_in(out) if is_folder(out) else 0
+        if is_folder(out):  # its frames, up to the first gap
+            done = next(n for n in count() if not (out / frame_name(n + 1)).exists())
         if done and not resume:
             raise ClipError(f"{out}: holds frames already; choose another folder, or resume")
         if resume and not is_folder(out):
             raise ClipError(f"{out}: only a folder of frames can be resumed; it is started again")
-    how = dict(strength=strength, keep_colors=keep_colors, dtype=dtype)
-    paint = partial(stylize, network, style=style, **how)
+    paint = partial(stylize, network, strength=strength, keep_colors=keep_colors)
     return _painted(clip, out, done, Steadiness(steady), paint)
-
-
-def _frames_in(folder: Path) -> int:
-    """How many, without a gap."""
-    return next(n for n in count() if not (folder / frame_name(n + 1)).exists())
 
 
 def _painted(
