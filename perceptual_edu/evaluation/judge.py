@@ -83,7 +83,7 @@ class Judge(nn.Module):
 
     def __init__(self, weights: Path | None = None) -> None:
         super().__init__()
-        self.stem = _Conv(3, 32, 3, stride=2)
+        self.stem = _conv(3, 32, 3, stride=2)
         self.stages = nn.ModuleList()
         channels = 32
         for blocks, kernel, stride, expansion, out in _STAGES:
@@ -92,7 +92,7 @@ class Judge(nn.Module):
                 stage.append(_Block(channels, out, kernel, expansion, 1 if number else stride))
                 channels = out
             self.stages.append(stage)
-        self.head = _Conv(320, 1280, 1)
+        self.head = _conv(320, 1280, 1)
         self.classifier = nn.Linear(1280, 1000)
         state = _read(weights or judge_weights())
         # The file's tensors are in the order of computation, as ours are.
@@ -174,36 +174,24 @@ def _read(path: Path) -> dict[str, Tensor]:
 # ---------------------------------------------------------------- what it is built of
 
 
-class _Conv(nn.Sequential):
+def _conv(
+    channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1, linear: bool = False
+) -> nn.Sequential:
     """Convolution, batch norm and, unless ``linear``, ReLU6."""
+    conv = _Conv2d(channels, out, kernel, stride, groups=groups, bias=False)
+    norm = nn.BatchNorm2d(out, eps=1e-3)
+    return nn.Sequential(conv, norm, nn.Identity() if linear else nn.ReLU6())
 
-    def __init__(
-        self,
-        channels: int,
-        out: int,
-        kernel: int,
-        *,
-        stride: int = 1,
-        groups: int = 1,
-        linear: bool = False,
-    ) -> None:
-        conv = nn.Conv2d(channels, out, kernel, stride, groups=groups, bias=False)
-        super().__init__(conv, nn.BatchNorm2d(out, eps=1e-3))
-        self.linear = linear
+
+class _Conv2d(nn.Conv2d):
+    """With TensorFlow's "SAME" padding, which puts an odd pixel to the right and below."""
 
     def forward(self, x: Tensor) -> Tensor:
-        conv, norm = self
-        x = norm(conv(_padded(x, conv.kernel_size[0], conv.stride[0])))
-        return x if self.linear else F.relu6(x)
-
-
-def _padded(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """With TensorFlow's "SAME" padding, which puts an odd pixel to the right and below."""
-    sides = []
-    for size in (x.shape[3], x.shape[2]):
-        missing = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-        sides += [missing // 2, missing - missing // 2]
-    return F.pad(x, sides)
+        kernel, stride, sides = self.kernel_size[0], self.stride[0], []
+        for size in (x.shape[3], x.shape[2]):
+            missing = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            sides += [missing // 2, missing - missing // 2]
+        return super().forward(F.pad(x, sides))
 
 
 class _Block(nn.Module):
@@ -214,9 +202,9 @@ class _Block(nn.Module):
         wide = channels * expansion
         self.convs = nn.Sequential()
         if expansion > 1:
-            self.convs.append(_Conv(channels, wide, 1))
-        self.convs.append(_Conv(wide, wide, kernel, stride=stride, groups=wide))
-        self.convs.append(_Conv(wide, out, 1, linear=True))
+            self.convs.append(_conv(channels, wide, 1))
+        self.convs.append(_conv(wide, wide, kernel, stride=stride, groups=wide))
+        self.convs.append(_conv(wide, out, 1, linear=True))
         self.adds = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
