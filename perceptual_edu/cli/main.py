@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from tqdm import tqdm
@@ -17,9 +16,6 @@ from .. import assets
 from ..errors import MendableError, one_line, printable
 from . import bench, photos, stylize, train, upscale, video, webcam
 from .paths import check_not_among
-
-if TYPE_CHECKING:
-    from ..lbfgs import Step
 
 # PyTorch takes seconds to import. What needs it is imported in the command that does: so are the
 # other modules of this folder, and --help comes at once.
@@ -91,17 +87,17 @@ def gatys_command(
     photograph = assets.file_or_bundled(content, assets.photo)
     painting = assets.file_or_bundled(style, assets.style)
     check_not_among([photograph, painting], out)
-    iterations = gatys(
-        load_image(photograph, long_side=size),
-        load_image(painting, long_side=style_size),
-        content_weight=content_weight,
-        style_weight=style_weight,
-        tv=tv,
-        start=init.value,
-        steps=steps,
-        seed=seed,
-    )
-    last, interrupted = _run(iterations, steps)
+    images = load_image(photograph, long_side=size), load_image(painting, long_side=style_size)
+    weights = dict(content_weight=content_weight, style_weight=style_weight, tv=tv)
+    iterations = gatys(*images, **weights, start=init.value, steps=steps, seed=seed)
+    last, interrupted = None, False
+    with tqdm(total=steps, unit="eval") as bar:
+        try:
+            for last in iterations:
+                bar.set_postfix({k: f"{v:,.0f}" for k, v in last.terms.items() if v}, refresh=False)
+                bar.update(last.evaluations - bar.n)
+        except KeyboardInterrupt:
+            interrupted = True
     if last is None:  # interrupted before there was a picture
         raise typer.Abort
     save_image(last.image, out)
@@ -109,19 +105,6 @@ def gatys_command(
     print(printable(f"{out}: {done}"))
     if interrupted:
         raise typer.Exit(130)
-
-
-def _run(iterations: Iterator[Step], steps: int) -> tuple[Step | None, bool]:
-    """Follow an optimisation with a progress bar; the last step, and if Ctrl-C ended it."""
-    last = None
-    with tqdm(total=steps, unit="eval") as bar:
-        try:
-            for last in iterations:
-                bar.set_postfix({k: f"{v:,.0f}" for k, v in last.terms.items() if v}, refresh=False)
-                bar.update(last.evaluations - bar.n)
-        except KeyboardInterrupt:
-            return last, True
-    return last, False
 
 
 def main() -> None:
