@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import warnings
 from collections.abc import Generator
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +20,6 @@ from ..datasets.sr_benchmarks import BENCHMARKS, SETS, differing, sr_benchmarks
 from ..errors import printable
 
 app = typer.Typer(help="Photographs to train with.", no_args_is_help=True, rich_markup_mode=None)
-
-_LISTED = 20  # skipped files named after packing; `info` names them all
 
 ShortSide = Annotated[int, typer.Option(min=64, help="Shorter side in the pack, pixels.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")]
@@ -41,7 +39,7 @@ def pack_command(
     if os.path.realpath(out) in map(os.path.realpath, folders):
         raise PhotosError(f"{out}: is the folder of photographs itself; name a pack: NAME.photos")
     speed = _run(pack_photos(folders, out, short_side=short_side, workers=workers))
-    _summary(out, speed=speed, listed=_LISTED)
+    _summary(out, speed)
 
 
 @app.command("coco")
@@ -58,7 +56,7 @@ def coco_command(
     """
     size = COCO_2014_BYTES if url == COCO_2014 else None
     speed = _run(coco_2014(out, short_side=short_side, workers=workers, url=url, size=size))
-    _summary(archive_in(out, url).with_suffix(".photos"), speed=speed, listed=_LISTED)
+    _summary(archive_in(out, url).with_suffix(".photos"), speed)
 
 
 @app.command("sr-benchmarks")
@@ -87,35 +85,27 @@ def info_command(pack: Annotated[Path, typer.Argument(help="A pack: NAME.photos.
 def _run(records: Generator[Downloaded | Packed]) -> str:
     """Follow the work with a progress bar for each of its stages; say how fast packing was."""
     warnings.filterwarnings("ignore", module="PIL")  # what matters is in the records
-    bar = last = None
+    speed = ""
     try:
-        for record in records:
-            if type(record) is not type(last):
-                if bar is not None:
-                    bar.close()
-                bar, first, began = _bar(record), record, time.monotonic()
-            bar.update(record.done - bar.n)
-            last = record
+        for kind, stage in groupby(records, type):
+            first = next(stage)
+            how = dict(desc="download", initial=first.done, unit="B", unit_scale=True)
+            if kind is Packed:
+                how = dict(desc="packing", initial=first.done - 1, unit=" files")
+            with tqdm(total=first.total, **how) as bar:
+                for record in chain([first], stage):
+                    bar.update(record.done - bar.n)
+                if kind is Packed:
+                    rate = (bar.n - bar.initial) / bar.format_dict["elapsed"]
+                    speed = f", {rate:,.0f} files/s"
     except KeyboardInterrupt:
         records.close()  # writes what has been decoded
         print("interrupted; the same command goes on from there", file=sys.stderr)
         raise typer.Exit(130) from None
-    finally:
-        if bar is not None:
-            bar.close()
-    if not isinstance(last, Packed):
-        return ""
-    packed = last.done - first.done + 1
-    return f", {packed / (time.monotonic() - began):,.0f} files/s"
+    return speed
 
 
-def _bar(first: Downloaded | Packed) -> tqdm:
-    if isinstance(first, Packed):
-        return tqdm(desc="packing", total=first.total, initial=first.done - 1, unit=" files")
-    return tqdm(desc="download", total=first.total, initial=first.done, unit="B", unit_scale=True)
-
-
-def _summary(pack: Path, *, speed: str = "", listed: int | None = None) -> None:
+def _summary(pack: Path, speed: str = "", listed: int | None = 20) -> None:
     header, entries = finished_index(pack)
     skipped = [entry for entry in entries if "skipped" in entry]
     size = (pack / PIXELS).stat().st_size / 1e6
