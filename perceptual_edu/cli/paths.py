@@ -24,8 +24,17 @@ def sources_and_results(pictures: Sequence[str], out: Path) -> tuple[list[Path],
 
     Raises :class:`ImageError` if there are none, or if a result would overwrite a photograph.
     """
-    sources = _expand(pictures)
-    return sources, _results(pictures, sources, out)
+    from ..images import check_output
+
+    sources, first = _expand(pictures), Path(pictures[0]).expanduser()
+    may_be_several = len(pictures) > 1 or first.is_dir() or _is_pattern(first)
+    if len(sources) == 1 and not out.is_dir() and (not may_be_several or is_picture_name(out)):
+        check_output(out)
+        results = [out]
+    else:
+        results = _names_in(out, sources)
+    check_not_among(sources, *results)
+    return sources, results
 
 
 def for_each(
@@ -76,20 +85,16 @@ def _is_of_memory(error: Exception) -> bool:
 def _expand(pictures: Sequence[str]) -> list[Path]:
     """Folders, patterns that no shell expanded and bundled names to files; each file once."""
     found: list[Path] = []
-    for name in pictures:
-        path = Path(name).expanduser()
+    for path in (Path(name).expanduser() for name in pictures):
         if path.is_dir():
-            inside = pictures_in(path)
-            if not inside:
-                raise ImageError(f"{path}: no pictures in this folder")
-            found += inside
+            inside, missing = pictures_in(path), "no pictures in this folder"
         elif _is_pattern(path):
-            inside = _fitting(path)
-            if not inside:
-                raise ImageError(f"{name}: no file fits this pattern")
-            found += inside
+            inside, missing = _fitting(path), "no file fits this pattern"
         else:
-            found.append(assets.file_or_bundled(name, assets.photo))
+            inside, missing = [assets.file_or_bundled(path, assets.photo)], ""
+        if not inside:
+            raise ImageError(f"{path}: {missing}")
+        found += inside
     return list({os.path.realpath(path): path for path in found}.values())
 
 
@@ -113,26 +118,12 @@ def _fitting(pattern: Path) -> list[Path]:
     return []
 
 
-def _results(pictures: Sequence[str], sources: list[Path], out: Path) -> list[Path]:
-    """Where each picture goes: ``[out]`` itself, or files in the folder ``out``."""
-    from ..images import check_output
-
-    first = Path(pictures[0]).expanduser()
-    may_be_several = len(pictures) > 1 or first.is_dir() or _is_pattern(first)
-    if len(sources) == 1 and not out.is_dir() and (not may_be_several or is_picture_name(out)):
-        check_output(out)
-        results = [out]
-    else:
-        results = _names_in(out, sources)
+def check_not_among(sources: Iterable[Path], *results: Path) -> None:
+    """Raise :class:`ImageError` if a result would be one of the pictures that are read."""
+    read = set(map(os.path.realpath, sources))
     for result in results:
-        check_not_among(sources, result)
-    return results
-
-
-def check_not_among(sources: Iterable[Path], out: Path) -> None:
-    """Raise :class:`ImageError` if ``out`` is one of the pictures that are read."""
-    if os.path.realpath(out) in set(map(os.path.realpath, sources)):
-        raise ImageError(f"{out}: is one of the photographs; choose another place for -o")
+        if os.path.realpath(result) in read:
+            raise ImageError(f"{result}: is one of the photographs; choose another place for -o")
 
 
 def check_table(out: Path | None) -> Path | None:
