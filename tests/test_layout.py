@@ -22,7 +22,7 @@ FUNCTIONS = [
 # From the ground up; a module imports from its own floor or from those before it.
 FLOORS = (
     "lazy errors version files pictures images devices scale assets cache "
-    "vgg_weights loss_network losses lbfgs optimize",
+    "vgg_weights winograd loss_network losses lbfgs optimize",
     "networks",
     "datasets",
     "training",

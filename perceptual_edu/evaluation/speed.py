@@ -105,19 +105,20 @@ def bench_train(
     bank = RandomCrops.from_folder(photos(), size=size, batch=batch, device=device())
     cuda, off = device().type == "cuda", PerformanceOptions.plain()
     no_graph = PerformanceOptions(cuda_graph=False)
+    half = replace(off, channels_last=True, bfloat16=True, tf32=True)
     ways = {
         "ours in float32": off,
         "+ channels_last": replace(off, channels_last=True),
-        "+ bfloat16": replace(off, channels_last=True, bfloat16=True, tf32=True),
+        "+ bfloat16": half,
+        "+ Winograd": replace(half, winograd=True),  # for float32 on a processor
         "+ fused Adam": no_graph,
-        **({"+ CUDA graph": PerformanceOptions()} if cuda else {}),
-        **({"torch.compile, no graph": replace(no_graph, compiled=True)} if compiled else {}),
-        **(
-            {"torch.compile and graph": PerformanceOptions(compiled=True)}
-            if compiled and cuda
-            else {}
-        ),
     }
+    if cuda:
+        ways["+ CUDA graph"] = PerformanceOptions()
+    if compiled:
+        ways["torch.compile, no graph"] = replace(no_graph, compiled=True)
+    if compiled and cuda:
+        ways["torch.compile and graph"] = PerformanceOptions(compiled=True)
     plains = ("plain", "plain with TF32") if cuda else ("plain",)
     steppers = {name: plain_training(recipe, bank) for name in plains}
     steppers |= {name: train(recipe, bank, options=how) for name, how in ways.items()}

@@ -138,7 +138,8 @@ class Trainer:
         half = options.bfloat16 and fast_dtype() == torch.bfloat16
         self.device, self.dtype = where, torch.bfloat16 if half else torch.float32
         self.options = options
-        phi = phi or LossNetwork(dtype=self.dtype).to(where)
+        winograd = options.winograd and not options.compiled
+        phi = phi or LossNetwork(dtype=self.dtype, winograd=winograd).to(where)
         here = torch.empty(0, device=where).device  # which of several GPUs
         if options.compiled or phi.device != here:
             phi = copy.deepcopy(phi).to(where)  # the caller's stays as it is, where it is

@@ -23,6 +23,9 @@ class PerformanceOptions:
     bfloat16: bool = True
     """Convolutions in bfloat16 where it is fast (:func:`~perceptual_edu.devices.fast_dtype`);
     weights in float32."""
+    winograd: bool = True
+    """phi's deep convolutions with a quarter of the products, where a processor computes in
+    float32 (:mod:`~perceptual_edu.winograd`). Not in what is compiled."""
     channels_last: bool = True
     """A pixel's channels side by side in memory."""
     fused_adam: bool = True
