@@ -9,10 +9,9 @@ of the photograph's) after some numbers of evaluations.
 import time
 from pathlib import Path
 
-from shared import result_parser
+from shared import result_parser, save
 
 from perceptual_edu import LossNetwork, gatys, load_image, photo, save_image, style
-from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.losses import total_variation
 from perceptual_edu.scale import scale
 
@@ -42,8 +41,7 @@ def main() -> None:
     height, width = photograph.shape[-2:]
     settings = {"photograph": NAMES[0], "painting": NAMES[1], "width": width, "height": height}
     what = "Gatys' objective on the way to the picture of chapter 2"
-    report = make_report(what, settings, seconds=round(seconds, 1), rows=rows)
-    write_report(report, arguments.out)
+    save(arguments.out, what, settings, seconds=round(seconds, 1), rows=rows)
 
 
 if __name__ == "__main__":

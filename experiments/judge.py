@@ -15,29 +15,20 @@ Pictures that the file of results already has are not judged again: interrupt it
 """
 
 import argparse
-import hashlib
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from shared import result_parser
+from shared import digest, kept, networks_for, result_parser, save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from perceptual_edu import assets, device, load_image, load_network, load_style, stylize
+from perceptual_edu import device, load_image, load_network, load_style, stylize
+from perceptual_edu.assets import data_folder
 from perceptual_edu.datasets.degradation import crop_to_multiple, degrade
-from perceptual_edu.evaluation import (
-    Judge,
-    Judgement,
-    enlarge,
-    feature_distances,
-    make_report,
-    read_report,
-    wilson_interval,
-    write_report,
-)
+from perceptual_edu.evaluation import Judge, Judgement, enlarge, feature_distances, wilson_interval
 from perceptual_edu.images import bicubic
 from perceptual_edu.networks import FACTORS, trained_styles
 from perceptual_edu.pictures import pictures_in
@@ -51,36 +42,36 @@ scarlet_macaw swans tiger_in_snow toucan two_dogs valais_goat"""
 PEOPLE = """astronaut_eileen_collins bata_drums grace_hopper irish_musicians mariachi_musicians
 opera_singers orchestra photographer_with_tripod portrait_of_a_man"""
 
-Tables = dict[tuple, dict]
+Tables = dict[tuple, dict[str, list]]
 """What was done, by which file -> picture -> what the judge saw."""
 
 
 def main() -> None:
     parser = result_parser(__doc__, "judge")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--photos", type=Path, default=assets.data_folder() / "photos")
+    parser.add_argument("--photos", type=Path, default=data_folder() / "photos")
     arguments = parser.parse_args()
     judge = Judge().to(device())
-    tables = known(arguments.out)
-    used = set()
-    for work in (*enlargements(arguments.folder), *paintings(arguments.photos)):
-        files, keys, judged = work
+    known = {tuple(row["key"]): row["pictures"] for row in kept(arguments.out, "tables")}
+    tables, used = defaultdict(dict, known), set()
+    for files, keys, judged in (*enlargements(arguments.folder), *paintings(arguments.photos)):
         used |= set(keys)
         for path in tqdm(files, desc=f"{keys[0][0]} {keys[0][1]}"):
             if todo := [key for key in keys if path.stem not in tables[key]]:
                 for key, found in judged(judge, path, todo):
                     tables[key][path.stem] = found
-                save(tables, arguments)
-    save({key: tables[key] for key in used}, arguments)  # without networks that are no more
+                write(tables, arguments)
+    write({key: tables[key] for key in used}, arguments)  # without networks that are no more
 
 
 def enlargements(folder: Path) -> Iterator[tuple]:
     for factor in FACTORS:
-        files = [p for p in assets.checkpoints() if p.stem.startswith(f"x{factor}_")]
-        networks = {("x", factor, p.stem.removeprefix(f"x{factor}_"), digest(p)): p for p in files}
-        keys = {("x", factor, "bicubic", None): None} | networks
-        loaded = {key: path and load_network(path) for key, path in keys.items()}
-        yield pictures_in(folder), list(keys), partial(judge_enlarged, loaded, factor)
+        files = networks_for(factor)
+        networks = {
+            ("x", factor, model, digest(path)): path and load_network(path)
+            for model, path in files.items()
+        }
+        yield pictures_in(folder), list(networks), partial(judge_enlarged, networks, factor)
 
 
 def judge_enlarged(
@@ -117,20 +108,7 @@ def compared(truth: list[Judgement], result: list[Judgement]) -> list[float]:
     return ranks + [round(d, 4) for d in feature_distances(truth[0], result[0]).values()]
 
 
-# ---------------------------------------------------------------- the file of results
-
-
-def digest(path: Path) -> str:
-    """A fingerprint of a network's file: trained again, it is another network."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
-def known(out: Path) -> Tables:
-    rows = read_report(out)["tables"] if out.exists() else []
-    return defaultdict(dict, {tuple(row["key"]): row["pictures"] for row in rows})
-
-
-def save(tables: Tables, arguments: argparse.Namespace) -> None:
+def write(tables: Tables, arguments: argparse.Namespace) -> None:
     rows = []
     for key, pictures in tables.items():
         if pictures:
@@ -143,20 +121,14 @@ def save(tables: Tables, arguments: argparse.Namespace) -> None:
         f"the rank of its class {' and '.join(READINGS)}, and the distances"
     )
     settings = {"folder": arguments.folder.name, "long side of what is painted": SIZE}
-    write_report(make_report(what, settings, tables=rows), arguments.out, compact=True)
+    save(arguments.out, what, settings, compact=True, tables=rows)
 
 
 def grouped(pictures: dict[str, list]) -> dict[str, dict]:
     groups = {"animals": {}, "people": {}, "the rest": {}}
+    kinds = dict.fromkeys(ANIMALS.split(), "animals") | dict.fromkeys(PEOPLE.split(), "people")
     for name, row in pictures.items():
-        kind = (
-            "animals"
-            if name in ANIMALS.split()
-            else "people"
-            if name in PEOPLE.split()
-            else "the rest"
-        )
-        groups[kind][name] = row
+        groups[kinds.get(name, "the rest")][name] = row
     return groups
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from shared import result_parser
+from shared import result_parser, save
 from tqdm import tqdm
 
 from perceptual_edu import load_image
@@ -21,7 +21,7 @@ from perceptual_edu.cli.upscale import upscaler
 from perceptual_edu.datasets import crop_to_multiple, degrade
 from perceptual_edu.datasets.sr_benchmarks import SETS, differing
 from perceptual_edu.devices import device
-from perceptual_edu.evaluation import is_grey_file, make_report, psnr_y, write_report
+from perceptual_edu.evaluation import is_grey_file, psnr_y
 from perceptual_edu.evaluation.timing import machine
 from perceptual_edu.inference import upscale
 
@@ -48,8 +48,8 @@ def main() -> None:
     what = "PSNR (dB) on Y, largest tint of grey pictures and level of white, enlarged x4"
     others = differing(arguments.folder)
     settings = {"network": "x4_feature", "not the pictures of the book": others}
-    report = make_report(what, settings, means=means, rows=rows) | {"machine": machine()}
-    write_report(report, arguments.out, compact=True)
+    found = {"machine": machine(), "means": means, "rows": rows}
+    save(arguments.out, what, settings, compact=True, **found)
     print(means)
 
 

@@ -1,24 +1,23 @@
 """How far L-BFGS gets in 300 evaluations of Gatys' objective: ours, SciPy's, and naive clamping.
 
-    python experiments/lbfgs.py PHOTOGRAPH PAINTING [OUT.json]
+    python experiments/lbfgs.py [PHOTOGRAPH PAINTING] [--out OUT.json]
 
 The photograph is cropped to 256 x 256, the painting's longer side is 512; the authors' weights.
 Every picture is scored in float32, whatever the number format of the run. Without arguments the
 bundled photograph of a castle and The Starry Night are used.
 """
 
-import sys
 import time
 from pathlib import Path
 
 import torch
+from shared import result_parser, save
 
 from perceptual_edu import (
-    CONTENT_LAYER,
-    STYLE_LAYERS,
     LossNetwork,
     PerceptualLoss,
     Step,
+    StyleRecipe,
     device,
     fast_dtype,
     load_image,
@@ -27,23 +26,25 @@ from perceptual_edu import (
     photo,
     style,
 )
-from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.lbfgs import scipy_lbfgsb
 
-RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
-SETTINGS = {"size": 256, "style_size": 512, "content": 1.0, "style": 5.0, "tv": 1e-6}
+SIZE, STYLE_SIZE = 256, 512
 EVALUATIONS = 300
 MARKS = (50, 100, 200, 300)
 
 
 def main() -> None:
-    paths = [Path(name) for name in sys.argv[1:]]
-    photograph, painting = paths[:2] or (photo("neuschwanstein_castle"), style("starry_night"))
-    out = paths[2] if len(paths) > 2 else RESULTS / "lbfgs.json"
-    content = load_image(photograph, square=SETTINGS["size"]).to(device())
-    painted = load_image(painting, long_side=SETTINGS["style_size"]).to(device())
-    exact = objective(content, painted, torch.float32)
-    fast = objective(content, painted, fast_dtype())
+    parser = result_parser(__doc__, "lbfgs")
+    bundled = photo("neuschwanstein_castle"), style("starry_night")
+    parser.add_argument("photograph", type=Path, nargs="?", default=bundled[0])
+    parser.add_argument("painting", type=Path, nargs="?", default=bundled[1])
+    arguments = parser.parse_args()
+    content = load_image(arguments.photograph, square=SIZE).to(device())
+    recipe = StyleRecipe(str(arguments.painting), style_size=STYLE_SIZE)  # the authors' weights
+    exact, fast = (
+        recipe.loss(LossNetwork(dtype=dtype).to(device())).set_content(content)
+        for dtype in (torch.float32, fast_dtype())
+    )
     noise = noise_like(content, uniform=True).to(device())
     runs = {
         "ours, from noise": lambda: optimize_image(fast, noise, steps=EVALUATIONS),
@@ -52,24 +53,22 @@ def main() -> None:
         "PyTorch's, clamped every 20, from noise": lambda: clamped_lbfgs(fast, noise, every=20),
         "PyTorch's, clamped every time, from noise": lambda: clamped_lbfgs(fast, noise, every=1),
     }
-    phi = str(fast_dtype())
-    settings = {"photograph": photograph.stem, "painting": painting.stem, "phi": phi, **SETTINGS}
+    settings = {
+        "photograph": arguments.photograph.stem,
+        "painting": arguments.painting.stem,
+        "phi": str(fast_dtype()),
+        "size": SIZE,
+        "style_size": STYLE_SIZE,
+        "content": recipe.content_weight,
+        "style": recipe.style_weight,
+        "tv": recipe.tv,
+    }
     measured = {
         "photograph itself": score(exact, content),
         "objective": {name: measure(run, exact) for name, run in runs.items()},
     }
     what = "Gatys' objective after so many evaluations, scored in float32"
-    write_report(make_report(what, settings, **measured), out)
-
-
-def objective(content, painted, dtype: torch.dtype) -> PerceptualLoss:
-    loss = PerceptualLoss(
-        LossNetwork(dtype=dtype).to(device()),
-        content={CONTENT_LAYER: SETTINGS["content"]},
-        style=dict.fromkeys(STYLE_LAYERS, SETTINGS["style"]),
-        tv=SETTINGS["tv"],
-    )
-    return loss.set_content(content).set_style(painted)
+    save(arguments.out, what, settings, **measured)
 
 
 def clamped_lbfgs(loss: PerceptualLoss, start, every: int):

@@ -9,23 +9,13 @@ import time
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+from shared import result_parser, save
 from tqdm import tqdm
 
-from perceptual_edu import (
-    LossNetwork,
-    fast_dtype,
-    gatys,
-    load_image,
-    photo,
-    style,
-    to_pil,
-)
-from perceptual_edu.evaluation import make_report, write_report
+from perceptual_edu import LossNetwork, fast_dtype, gatys, load_image, photo, style, to_pil
 from perceptual_edu.files import written_atomically
 
-ROOT = Path(__file__).resolve().parents[1]
-PICTURE = ROOT / "book" / "images" / "overview.jpg"
-RESULTS = ROOT / "data" / "results" / "overview.json"
+PICTURE = Path(__file__).resolve().parents[1] / "book" / "images" / "overview.jpg"
 
 PHOTOGRAPH = ("neuschwanstein_castle", "The photograph", "Neuschwanstein Castle")
 STYLES = {
@@ -37,15 +27,8 @@ STYLES = {
     "woodblock_waves": ("Woodblock waves", "waves cut in wood"),
     "linocut": ("Linocut", "flowers in four inks"),
 }
-SETTINGS = {
-    "size": 256,
-    "style_size": 320,
-    "content_weight": 1.0,
-    "style_weight": 5.0,
-    "tv": 1e-6,
-    "start": "content",
-    "evaluations": 100,
-}
+SIZE, STYLE_SIZE = 256, 320
+HOW = {"content_weight": 1.0, "style_weight": 5.0, "tv": 1e-6, "start": "content", "steps": 100}
 
 MARGIN, STRIP = 12, 66  # pixels: around each cell, and for the caption below it
 INK, GREY = "#1c2733", "#55626f"
@@ -53,34 +36,29 @@ INK, GREY = "#1c2733", "#55626f"
 
 def main() -> None:
     """Compute the pictures one after the other, then write both files."""
+    arguments = result_parser(__doc__, "overview").parse_args()
     phi = LossNetwork.fast()
-    photograph = load_image(photo(PHOTOGRAPH[0]), long_side=SETTINGS["size"])
+    photograph = load_image(photo(PHOTOGRAPH[0]), long_side=SIZE)
     cells, results = [cell(to_pil(photograph), *PHOTOGRAPH[1:])], {}
     for name, caption in STYLES.items():
         picture, results[name] = paint(photograph, name, phi)
         cells.append(cell(picture, *caption, thumbnail=Image.open(style(name))))
-    for path in (PICTURE, RESULTS):
-        path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(PICTURE) as temporary:
         sheet(cells, columns=4).save(temporary, quality=88, optimize=True)
-    write_report(report(results), RESULTS)
+    settings = {"photograph": PHOTOGRAPH[0], "phi": str(fast_dtype()), "size": SIZE}
+    settings |= {"style_size": STYLE_SIZE, **HOW}
+    what = "objective (equation 5) of the photograph itself and of the result, each style"
+    seconds = round(sum(result["seconds"] for result in results.values()), 1)
+    save(arguments.out, what, settings, styles=results, seconds=seconds)
 
 
 def paint(photograph, name: str, phi: LossNetwork) -> tuple[Image.Image, dict]:
     """The photograph in one style, and the objective before and after."""
     begin = time.perf_counter()
-    iterations = gatys(
-        photograph,
-        load_image(style(name), long_side=SETTINGS["style_size"]),
-        content_weight=SETTINGS["content_weight"],
-        style_weight=SETTINGS["style_weight"],
-        tv=SETTINGS["tv"],
-        start=SETTINGS["start"],
-        steps=SETTINGS["evaluations"],
-        phi=phi,
-    )
+    painting = load_image(style(name), long_side=STYLE_SIZE)
+    iterations = gatys(photograph, painting, **HOW, phi=phi)
     first = last = next(iterations)  # it starts at the photograph, so this is its own objective
-    with tqdm(total=SETTINGS["evaluations"], desc=name, unit="eval") as bar:
+    with tqdm(total=HOW["steps"], desc=name, unit="eval") as bar:
         for last in iterations:
             bar.update(last.evaluations - bar.n)
     return to_pil(last.image), {
@@ -89,16 +67,6 @@ def paint(photograph, name: str, phi: LossNetwork) -> tuple[Image.Image, dict]:
         "evaluations": last.evaluations,
         "seconds": round(time.perf_counter() - begin, 1),
     }
-
-
-def report(results: dict[str, dict]) -> dict:
-    """What data/results/overview.json holds."""
-    return make_report(
-        "objective (equation 5) of the photograph itself and of the result, each style",
-        {"photograph": PHOTOGRAPH[0], "phi": str(fast_dtype()), **SETTINGS},
-        styles=results,
-        seconds=round(sum(result["seconds"] for result in results.values()), 1),
-    )
 
 
 def cell(

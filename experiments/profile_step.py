@@ -6,12 +6,11 @@ Full width, crops of 256 pixels, batch 4, the bundled photographs, all switches 
 default. PyTorch's profiler adds up the time of each operator by itself.
 """
 
-from shared import result_parser
+from shared import result_parser, save
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from perceptual_edu import RandomCrops, StyleRecipe, device, photos, train
-from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.scale import scale
 
 # Part of an operator's name -> kind of work; the first that fits counts.
@@ -61,8 +60,7 @@ def main() -> None:
         print(f"{kind:28} {seconds:.3f} s  {seconds / total:.1%}")
     settings = {"size": size, "batch": recipe.batch, "width": width, "switches": "default"}
     what = "seconds of a training step, by kind of work"
-    report = make_report(what, settings, seconds_per_step=total, parts=parts)
-    write_report(report, arguments.out)
+    save(arguments.out, what, settings, seconds_per_step=total, parts=parts)
 
 
 if __name__ == "__main__":

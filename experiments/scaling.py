@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from shared import result_parser
+from shared import result_parser, save
 from tqdm import tqdm
 
 from perceptual_edu import (
@@ -33,7 +33,6 @@ from perceptual_edu import (
     train,
 )
 from perceptual_edu.devices import autocast
-from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.evaluation.timing import seconds_of
 
 SIDES = scale(smoke=(32, 64), laptop=(64, 128, 256, 512, 1024), gpu=(64, 128, 256, 512, 1024, 2048))
@@ -45,9 +44,8 @@ WIDTH = 16
 
 def main() -> None:
     arguments = result_parser(__doc__, "scaling").parse_args()
-    points = [
-        (kind, side, 1) for kind in ("pass", "pass in strips") for side in (*SIDES, 2 * SIDES[-1])
-    ]
+    wide = (*SIDES, 2 * SIDES[-1])
+    points = [(kind, side, 1) for kind in ("pass", "pass in strips") for side in wide]
     points += [("evaluation of L-BFGS", side, 1) for side in SIDES]
     points += [("training step", side, 4) for side in TRAINED]
     points += [("training step, batch", TRAINED[-2], batch) for batch in BATCHES]
@@ -55,10 +53,9 @@ def main() -> None:
         rows = list(tqdm(pool.imap(measure, points), total=len(points), unit="point"))
     settings = {"phi": str(fast_dtype()), "width": WIDTH, "repeats": REPEATS}
     what = "seconds and bytes of a pass, of an evaluation and of a training step, by size and batch"
-    report = make_report(what, settings, exponents=exponents(rows), rows=rows)
-    write_report(report, arguments.out)
-    for line in report["exponents"]:
-        print(line)
+    found = exponents(rows)
+    save(arguments.out, what, settings, exponents=found, rows=rows)
+    print(*found, sep="\n")
 
 
 def measure(point: tuple[str, int, int]) -> dict:

@@ -12,16 +12,16 @@ picture is not at hand is left out.
 from pathlib import Path
 
 import torch
-from shared import load_trained, result_parser
+from shared import full_name, load_trained, result_parser, save
 
 from perceptual_edu import AssetError, ImageError, LossNetwork, device, load_image, stylize
-from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.networks import trained_styles
 from perceptual_edu.scale import scale
 
 SIZE = scale(smoke=64, laptop=512, gpu=512)
 
 
+@torch.no_grad()
 def main() -> None:
     parser = result_parser(__doc__, "styles")
     parser.add_argument("photograph", type=Path)
@@ -38,27 +38,23 @@ def main() -> None:
             print(f"{trained.name}: its style picture is not at hand")
             continue
         network = network.to(device())
-        with torch.no_grad():
-            own = loss(photograph).floats()
-            ours = loss(network(photograph).round()).floats()
-            with_margin = loss(stylize(network, photograph).round()).floats()
-        name = trained.name if trained.number is None else f"{trained.file.stem}/{trained.name}"
-        part = ours["total"] / own["total"]
-        scores[name] = {
-            "part": part,
-            "photograph": own,
-            "network": ours,
-            "stylize": with_margin,
-            "card": {name: trained.card[name] for name in ("steps", "hardware", "when")},
+        pictures = {
+            "photograph": photograph,
+            "network": network(photograph).round(),
+            "stylize": stylize(network, photograph).round(),
         }
-        print(f"{name}: {100 * part:.2f} % of the photograph's own {own['total']:,.0f}")
+        terms = {name: loss(picture).floats() for name, picture in pictures.items()}
+        part = terms["network"]["total"] / terms["photograph"]["total"]
+        card = {name: trained.card[name] for name in ("steps", "hardware", "when")}
+        scores[full_name(trained)] = {"part": part, **terms, "card": card}
+        print(f"{full_name(trained)}: {100 * part:.2f} % of the photograph's own objective")
     settings = {
         "photograph": arguments.photograph.name,
         "long_side": SIZE,
         "objective": "each network's own",
     }
     what = "objective after one pass, as a part of the photograph's own"
-    write_report(make_report(what, settings, styles=scores), arguments.out)
+    save(arguments.out, what, settings, styles=scores)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ Ten bundled photographs in the style of The Starry Night. Writes the objective a
 equally many evaluations, and the total variation of the result as a multiple of the photograph's.
 """
 
-from shared import result_parser
+from shared import result_parser, save
 from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, gatys, load_image, photos, style
-from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.losses import total_variation
 from perceptual_edu.scale import scale
 
@@ -18,8 +17,7 @@ STARTS = ("noise", "uniform", "content")
 
 
 def main() -> None:
-    parser = result_parser(__doc__, "starts")
-    arguments = parser.parse_args()
+    arguments = result_parser(__doc__, "starts").parse_args()
     side, steps = scale(smoke=32, laptop=160, gpu=256), scale(smoke=3, laptop=100, gpu=500)
     count = scale(smoke=1, laptop=10, gpu=10)
     phi, painting = LossNetwork.fast(), load_image(style("starry_night"), long_side=side)
@@ -29,13 +27,10 @@ def main() -> None:
         for start in STARTS:
             *_, last = gatys(photograph, painting, start=start, steps=steps, phi=phi)
             variation = total_variation(last.image.cpu()) / total_variation(photograph)
-            rows.append(
-                {"photograph": path.stem, "start": start, "variation": float(variation)}
-                | last.terms
-            )
+            row = {"photograph": path.stem, "start": start, "variation": float(variation)}
+            rows.append(row | last.terms)
     settings = {"side": side, "evaluations": steps, "style": "starry_night"}
-    report = make_report("starts of Gatys' optimisation", settings, rows=rows)
-    write_report(report, arguments.out)
+    save(arguments.out, "starts of Gatys' optimisation", settings, rows=rows)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,13 @@ import argparse
 from pathlib import Path
 
 import torch
+from shared import painted_sheet
 
-from perceptual_edu import checkpoint, load_image, load_network, photo, save_image, stylize
+from perceptual_edu import checkpoint, load_network, save_image
 from perceptual_edu.assets import file_or_bundled
 
-PHOTOGRAPHS = (
-    "neuschwanstein_castle",
-    "cat_chelsea",
-    "new_york_1961",
-    "mariachi_musicians",
-    "penguin",
-    "clouds_after_rain",
-)
+PHOTOGRAPHS = """neuschwanstein_castle cat_chelsea new_york_1961 mariachi_musicians penguin
+clouds_after_rain"""
 
 
 def main() -> None:
@@ -31,14 +26,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("book/images/styles"))
     arguments = parser.parse_args()
     network = load_network(file_or_bundled(arguments.network, checkpoint))
-    photographs = [load_image(photo(name), square=arguments.side) for name in PHOTOGRAPHS]
     for first in range(0, len(network.styles), 8):
-        rows = [photographs] + [
-            [stylize(network, photograph, style) for photograph in photographs]
-            for style in network.styles[first : first + 8]
-        ]
-        sheet = torch.cat([torch.cat(row, dim=3) for row in rows], dim=2)
-        half = torch.nn.functional.interpolate(sheet, scale_factor=0.5, mode="area")
+        styles = network.styles[first : first + 8]
+        whole = painted_sheet(network, styles, PHOTOGRAPHS.split(), arguments.side)
+        half = torch.nn.functional.interpolate(whole, scale_factor=0.5, mode="area")
         save_image(half, f"{arguments.out}_{first // 8 + 1}.jpg", quality=85)
 
 

@@ -11,26 +11,17 @@ Networks that the file of results already has from this machine are not scored a
 as you like, train one network again. Another --out begins anew.
 """
 
-import argparse
-import hashlib
 from itertools import product
 from pathlib import Path
 
-from shared import result_parser
+from shared import digest, kept, networks_for, result_parser, save
 from tqdm import tqdm
 
-from perceptual_edu import LossNetwork, assets, load_network
+from perceptual_edu import LossNetwork, load_network
 from perceptual_edu.datasets import PAPER_BLUR
 from perceptual_edu.datasets.sr_benchmarks import SETS, differing
 from perceptual_edu.devices import hardware
-from perceptual_edu.evaluation import (
-    JUDGES,
-    make_report,
-    mean_scores,
-    read_report,
-    score_pictures,
-    write_report,
-)
+from perceptual_edu.evaluation import JUDGES, mean_scores, read_report, score_pictures
 from perceptual_edu.networks import FACTORS
 
 
@@ -39,9 +30,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
     phi = LossNetwork.fast()
-    before = read_report(arguments.out) if arguments.out.exists() else {"machine": None}
-    known = before["tables"] if before["machine"] == hardware() else []
-    known = {identity(table): table for table in known}
+    here = arguments.out.exists() and read_report(arguments.out)["machine"] == hardware()
+    known = {identity(table): table for table in kept(arguments.out, "tables") if here}
     tables = []
     for factor, blur, histogram, name in product(FACTORS, (0.0, PAPER_BLUR), (False, True), SETS):
         how = {"factor": factor, "blur": blur, "histogram": histogram}
@@ -58,14 +48,8 @@ def main() -> None:
             tables.append(known.pop(identity(table), table | found.get(table["model"], {})))
         if todo:
             print(how, name, {model: round(found[model]["psnr"], 2) for model in todo})
-            save(tables + list(known.values()), arguments)
-    save(tables, arguments)  # without what was known of networks that are no more
-
-
-def networks_for(factor: int) -> dict[str, Path | None]:
-    """Bicubic enlargement (None) and the files of all trained networks for this factor."""
-    files = [p for p in assets.checkpoints() if p.stem.startswith(f"x{factor}_")]
-    return {"bicubic": None} | {path.stem.removeprefix(f"x{factor}_"): path for path in files}
+            write(arguments.out, tables + list(known.values()), arguments.folder)
+    write(arguments.out, tables, arguments.folder)  # without networks that are no more
 
 
 def identity(table: dict) -> tuple:
@@ -73,15 +57,10 @@ def identity(table: dict) -> tuple:
     return tuple(table[n] for n in ("set", "model", "factor", "blur", "histogram", "digest"))
 
 
-def digest(path: Path | None) -> str | None:
-    """A fingerprint of the network's file: trained again, it is another network."""
-    return path and hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
-def save(tables: list[dict], arguments: argparse.Namespace) -> None:
+def write(out: Path, tables: list[dict], folder: Path) -> None:
     what = "super-resolution: PSNR (dB) and SSIM on Y, distance in phi's " + ", ".join(JUDGES)
-    settings = {"shave": "factor", "not the pictures of the book": differing(arguments.folder)}
-    write_report(make_report(what, settings, tables=tables), arguments.out, compact=True)
+    settings = {"shave": "factor", "not the pictures of the book": differing(folder)}
+    save(out, what, settings, compact=True, tables=tables)
 
 
 def scored(folder: Path, networks: dict, how: dict, judge: LossNetwork | None) -> dict[str, dict]:
@@ -91,25 +70,15 @@ def scored(folder: Path, networks: dict, how: dict, judge: LossNetwork | None) -
     run = score_pictures(folder, networks, **how, phi=judge)
     total = SETS[folder.name] * len(networks)
     rows = list(tqdm(run, desc=f"{folder.name} x{how['factor']}", total=total))
-    return {
-        model: _rounded(mean) | {"pictures": _by_picture(rows, model)}
+    found = {
+        model: {name: round(value, 4) for name, value in mean.items()} | {"pictures": {}}
         for model, mean in mean_scores(rows).items()
     }
-
-
-def _rounded(scores: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in scores.items()}
-
-
-def _by_picture(rows: list[dict], model: str) -> dict[str, list[float]]:
-    """Picture -> PSNR, SSIM, distance."""
-    return {
-        row["picture"]: [
-            round(row[s], 3 if s == "psnr" else 4) for s in ("psnr", "ssim", "distance") if s in row
-        ]
-        for row in rows
-        if row["model"] == model
-    }
+    digits = {"psnr": 3, "ssim": 4, "distance": 4}
+    for row in rows:
+        pictures = found[row["model"]]["pictures"]
+        pictures[row["picture"]] = [round(row[s], digits[s]) for s in digits if s in row]
+    return found
 
 
 if __name__ == "__main__":
