@@ -25,13 +25,12 @@ from pathlib import Path
 
 import torch
 from fuzz_pictures import formats, fuzz
-from shared import result_parser
+from shared import result_parser, save
 
 from perceptual_edu.assets import photos
 from perceptual_edu.cli import main as command_line
 from perceptual_edu.datasets.crops import RandomCrops
 from perceptual_edu.datasets.packing import pack_photos
-from perceptual_edu.evaluation.reports import make_report, write_report
 from perceptual_edu.images import load_image, save_image
 from perceptual_edu.loss_network import LossNetwork
 from perceptual_edu.networks import StyleNet, load_network, save_network
@@ -46,10 +45,12 @@ FORK = multiprocessing.get_context("fork")
 # ---------------------------------------------------------------- the three kinds of work
 
 
-def training(folder: Path) -> None:
-    """A few steps, each of them saved."""
-    for _ in train(RECIPE, bank(folder), folder / "net.safetensors", save_every=1, phi=phi()):
-        pass
+def prepare(place: Path) -> None:
+    """Small photographs and a network, for stylising."""
+    (place / "small").mkdir()
+    for path in photos()[:12]:
+        save_image(load_image(path, long_side=160), place / "small" / f"{path.stem}.png")
+    save_network(StyleNet(width=4), place / "style.safetensors")
 
 
 @cache
@@ -58,26 +59,26 @@ def phi() -> LossNetwork:
     return LossNetwork()
 
 
-def bank(folder: Path) -> RandomCrops:
-    """The small photographs beside the folder."""
-    return RandomCrops.from_folder(folder.parent / "small", short_side=40, size=32, batch=2)
+def bank(place: Path) -> RandomCrops:
+    return RandomCrops.from_folder(place / "small", short_side=40, size=32, batch=2)
 
 
-def packing(folder: Path) -> None:
-    """All bundled photographs into one pack."""
-    for _ in pack_photos(folder.parent / "small", folder / "all.photos", short_side=64, workers=1):
+def training(place: Path, folder: Path) -> None:
+    """A few steps, each of them saved."""
+    for _ in train(RECIPE, bank(place), folder / "net.safetensors", save_every=1, phi=phi()):
         pass
 
 
-def stylising(folder: Path) -> None:
-    """A folder of small photographs."""
-    source, network = folder.parent / "small", folder.parent / "style.safetensors"
-    run_command("stylize", str(source), "-s", str(network), "-o", str(folder / "painted"))
+def packing(place: Path, folder: Path) -> None:
+    """All small photographs into one pack."""
+    for _ in pack_photos(place / "small", folder / "all.photos", short_side=64, workers=1):
+        pass
 
 
-def run_command(*arguments: str) -> None:
-    """The command line in this process, silently."""
-    sys.argv = ["perceptual-edu", *arguments]
+def stylising(place: Path, folder: Path) -> None:
+    """A folder of small photographs; by the command line in this process, silently."""
+    where = (str(place / "small"), "-s", str(place / "style.safetensors"))
+    sys.argv = ["perceptual-edu", "stylize", *where, "-o", str(folder / "painted")]
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
@@ -118,32 +119,34 @@ def killed(work: Callable[[Path], None], folder: Path, after: float) -> bool:
         process.kill()
     process.join()
     if not was_alive and process.exitcode:
-        raise SystemExit(f"{work.__name__} failed with exit code {process.exitcode}")
+        raise SystemExit(f"{work} failed with exit code {process.exitcode}")
     return was_alive
 
 
 def kill_often(name: str, kills: int, place: Path, rng: random.Random) -> dict:
     """Kill and begin again until there were enough kills; compare with an undisturbed run."""
-    work, whole = WORK[name], place / "whole"
-    whole.mkdir()
+    work = partial(WORK[name], place)
+    whole, folder = new(place / f"{name}, whole"), new(place / f"{name}, killed")
     began = time.perf_counter()
     killed(work, whole, after=600)
     seconds, wanted = time.perf_counter() - began, contents(whole)
-    done = finished = different = half = 0
-    folder = place / "killed"
-    folder.mkdir()
-    while done < kills or contents(folder) != wanted:
+    counts = {"kills": 0, "finished": 0, "different": 0, "half files": 0}
+    while counts["kills"] < kills or contents(folder) != wanted:
         if killed(work, folder, rng.uniform(0.02, 1) * seconds):
-            done += 1
-            half += count_half(folder, wanted, name)
+            counts["kills"] += 1
+            counts["half files"] += count_half(folder, wanted, name)
             continue
-        finished += 1
-        different += contents(folder) != wanted
-        if done < kills:
+        counts["finished"] += 1
+        counts["different"] += contents(folder) != wanted
+        if counts["kills"] < kills:
             shutil.rmtree(folder)
-            folder.mkdir()
-    counts = {"kills": done, "finished": finished, "different": different, "half files": half}
+            new(folder)
     return counts | {"undisturbed seconds": round(seconds, 2)}
+
+
+def new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def count_half(folder: Path, wanted: dict, name: str) -> int:
@@ -158,26 +161,24 @@ def count_half(folder: Path, wanted: dict, name: str) -> int:
 
 
 @contextmanager
-def small_disk(place: Path, size: str) -> Iterator[Path]:
+def small_disk(size: str) -> Iterator[Path]:
     """A file system in memory that is soon full."""
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
-    subprocess.run(mount, check=True, capture_output=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
+    with tempfile.TemporaryDirectory() as place:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place]
+        subprocess.run(mount, check=True, capture_output=True)
+        try:
+            yield Path(place)
+        finally:
+            subprocess.run(["umount", place], check=True)
 
 
 def full_disk(name: str, size: str, place: Path) -> dict:
     """Fill the disk during the work, make room, and go on: nothing may be lost."""
-    work, whole = WORK[name], place / "whole"
-    whole.mkdir()
+    work, whole, reason = partial(WORK[name], place), new(place / f"{name}, at once"), None
     work(whole)
-    with small_disk(place / "disk", size) as folder:
+    with small_disk(size) as folder:
         try:
             work(folder)
-            reason = None
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".replace(str(folder), "DISK")
         subprocess.run(["mount", "-o", "remount,size=1g", str(folder)], check=True)
@@ -207,41 +208,29 @@ def flips(path: Path, read: Callable[[], object], count: int, rng: random.Random
 
 def flip_all(count: int, place: Path, rng: random.Random) -> dict:
     """One byte in a network, a training state, both files of a pack, and VGG-16's weights."""
-    net = place / "net.safetensors"
-    steps = train(RECIPE, bank(net), net, save_every=1, phi=phi())
+    net, pack = place / "net.safetensors", place / "all.photos"
+    steps = train(RECIPE, bank(place), net, save_every=1, phi=phi())
     next(steps), next(steps)
     steps.close()
-    pack = place / "all.photos"
-    for _ in pack_photos(place / "small", pack, short_side=64):
-        pass
+    packing(place, place)
 
     def read_pack() -> None:
         RandomCrops(pack, size=32, batch=12).batch(0)
 
     def resume() -> None:
-        steps = train(RECIPE, bank(net), net, save_every=10**6, phi=phi())
-        step = next(steps)
-        if step.step != 3:
+        steps = train(RECIPE, bank(place), net, save_every=10**6, phi=phi())
+        if next(steps).step != 3:
             raise ValueError("began anew")
 
-    state = net.with_suffix(".training.pt")
     weights = place / "vgg16.safetensors"
     shutil.copy(vgg16_weights(), weights)
     return {
         "network": flips(net, partial(load_network, net), count, rng),
-        "training state": flips(state, resume, count, rng),
+        "training state": flips(net.with_suffix(".training.pt"), resume, count, rng),
         "VGG-16": flips(weights, partial(read_vgg16, weights), min(count, 10), rng),
         "pack, index": flips(pack / "index.jsonl", read_pack, count, rng),
         "pack, pixels": flips(pack / "pixels.u8", read_pack, count, rng),
     }
-
-
-def prepare(place: Path) -> None:
-    """Small photographs and a network, for stylising."""
-    (place / "small").mkdir()
-    for path in photos()[:12]:
-        save_image(load_image(path, long_side=160), place / "small" / f"{path.stem}.png")
-    save_network(StyleNet(width=4), place / "style.safetensors")
 
 
 def main() -> None:
@@ -250,8 +239,8 @@ def main() -> None:
     parser.add_argument("--flips", type=int, default=40, help="in each kind of file")
     parser.add_argument("--pictures", type=int, default=1000, help="damaged ones, of each format")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    rng = random.Random(arguments.seed)
+    settings = vars(parser.parse_args())
+    out, rng = settings.pop("out"), random.Random(settings["seed"])
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
     phi()
     found: dict[str, dict] = {"killed": {}, "disk full": {}}
@@ -259,30 +248,23 @@ def main() -> None:
         place = Path(folder)
         prepare(place)
         for name in WORK:
-            (place / name).mkdir()
-            prepare(place / name)
-            found["killed"][name] = kill_often(name, arguments.kills, place / name, rng)
+            found["killed"][name] = kill_often(name, settings["kills"], place, rng)
             print(f"{name}: {found['killed'][name]}", flush=True)
         for name, size in (("training", "100k"), ("packing", "80k")):
-            (place / f"full {name}").mkdir()
-            prepare(place / f"full {name}")
             try:
-                found["disk full"][name] = full_disk(name, size, place / f"full {name}")
+                found["disk full"][name] = full_disk(name, size, place)
+                print(f"disk full, {name}: {found['disk full'][name]}", flush=True)
             except (subprocess.CalledProcessError, OSError) as error:
                 print(f"disk full, {name}: not tried, for nothing can be mounted here ({error})")
-                continue
-            print(f"disk full, {name}: {found['disk full'][name]}", flush=True)
         found["damaged pictures"] = {
-            suffix: dict(fuzz(suffix, arguments.pictures, arguments.seed)[0])
+            suffix: dict(fuzz(suffix, settings["pictures"], settings["seed"])[0])
             for suffix in formats()
         }
         print(found["damaged pictures"], flush=True)
-        found["one byte changed"] = flip_all(arguments.flips, place, rng)
+        found["one byte changed"] = flip_all(settings["flips"], place, rng)
         print(found["one byte changed"])
-    names = ("kills", "flips", "pictures", "seed")
-    settings = {name: getattr(arguments, name) for name in names}
     what = "how often interrupted work was lost, and how often a damaged file went unnoticed"
-    write_report(make_report(what, settings, **found), arguments.out)
+    save(out, what, settings, **found)
 
 
 if __name__ == "__main__":
