@@ -69,16 +69,16 @@ def check_model_path(path: Path) -> None:
 def _model(network: StyleNet | SuperResolutionNet, *, half: bool) -> onnx.ModelProto:
     names = network.styles if isinstance(network, StyleNet) else ()
     graph = _Graph(several=len(names) > 1, half=half)
-    if isinstance(network, StyleNet):
-        output, sides = _style(graph, network), ["height", "width"]
-    else:
-        output, sides = _super_resolution(graph, network), ["large height", "large width"]
     inputs = [_floats("image", "batch", 3, "height", "width")]
     if graph.several:
         inputs.append(_floats("weights", 1, len(names)))
-    outputs = [_floats(output, "batch", 3, *sides)]
+    if isinstance(network, StyleNet):
+        output = _floats(_style(graph, network), "batch", 3, "height", "width")
+    else:
+        enlarged = _super_resolution(graph, network)
+        output = _floats(enlarged, "batch", 3, "large height", "large width")
     model = helper.make_model(
-        helper.make_graph(graph.nodes, type(network).__name__, inputs, outputs, graph.constants),
+        helper.make_graph(graph.nodes, type(network).__name__, inputs, [output], graph.constants),
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR,
         producer_name="perceptual_edu",
@@ -97,29 +97,26 @@ def _style(graph: _Graph, network: StyleNet) -> str:
     margin = START_PADDING if network.config["padding"] == "start" else 0
     size = graph.node("Shape", "image", start=2, end=4)
     # ONNX's Mod, like Python's %, has the sign of the divisor: -5 % 4 is 3.
-    missing = graph.node("Mod", graph.node("Neg", size), graph.constant(np.int64([4, 4])))
-    before = graph.constant(np.int64([0, 0, margin, margin, 0, 0]))
-    after = graph.node("Add", missing, graph.constant(np.int64([margin, margin])))
-    x = graph.node("Concat", before, after, axis=0)
-    x = _layers(graph, network, graph.node("Pad", _scaled(graph), x, mode="reflect"))
-    nothing, last_axes = graph.constant(np.int64([0, 0])), graph.constant(np.int64([2, 3]))
-    return _tanh(graph, graph.node("Slice", x, nothing, size, last_axes), "styled")
+    missing = graph.node("Mod", graph.node("Neg", size), np.int64([4, 4]))
+    after = graph.node("Add", missing, np.int64([margin, margin]))
+    margins = graph.node("Concat", np.int64([0, 0, margin, margin, 0, 0]), after, axis=0)
+    x = _layers(graph, network, graph.node("Pad", _scaled(graph), margins, mode="reflect"))
+    x = graph.node("Slice", x, np.int64([0, 0]), size, np.int64([2, 3]))
+    return _tanh(graph, x, "styled")
 
 
 def _super_resolution(graph: _Graph, network: SuperResolutionNet) -> str:
     x = _layers(graph, network, _scaled(graph))
     if network.config["upsampling"] == "transposed":
         return _tanh(graph, x, "enlarged")
-    scales = graph.constant(np.float32([1, 1] + [network.config["factor"]] * 2))
+    scales = np.float32([1, 1] + [network.config["factor"]] * 2)
     keys = dict(mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
     plain = graph.node("Resize", "image", "", scales, **keys)
-    x = graph.node("Mul", x, graph.constant(np.float32(127.5)))
-    return graph.node("Add", plain, x, output="enlarged")
+    return graph.node("Add", plain, graph.node("Mul", x, np.float32(127.5)), output="enlarged")
 
 
 def _scaled(graph: _Graph) -> str:
-    x = graph.node("Div", "image", graph.constant(np.float32(127.5)))
-    return graph.node("Sub", x, graph.constant(np.float32(1)))
+    return graph.node("Sub", graph.node("Div", "image", np.float32(127.5)), np.float32(1))
 
 
 def _layers(graph: _Graph, network: StyleNet | SuperResolutionNet, x: str) -> str:
@@ -133,12 +130,12 @@ def _layers(graph: _Graph, network: StyleNet | SuperResolutionNet, x: str) -> st
 
 
 def _tanh(graph: _Graph, x: str, output: str) -> str:
-    x = graph.node("Add", graph.node("Tanh", x), graph.constant(np.float32(1)))
-    return graph.node("Mul", x, graph.constant(np.float32(127.5)), output=output)
+    x = graph.node("Add", graph.node("Tanh", x), np.float32(1))
+    return graph.node("Mul", x, np.float32(127.5), output=output)
 
 
 class _Graph:
-    """Nodes and constants, named by number; each method returns the name of what it added."""
+    """Nodes and constants, named by number."""
 
     def __init__(self, *, several: bool, half: bool) -> None:
         self.several = several  # styles
@@ -146,16 +143,19 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
 
-    def node(self, operator: str, *inputs: str, output: str = "", **attributes: object) -> str:
+    def node(
+        self, operator: str, *inputs: str | Tensor | np.ndarray, output: str = "", **attributes
+    ) -> str:
+        """Add a node; inputs are names, or constants. The name of its output."""
+        names = [each if isinstance(each, str) else self._constant(each) for each in inputs]
         output = output or f"{operator}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        self.nodes.append(helper.make_node(operator, names, [output], **attributes))
         return output
 
-    def constant(self, value: Tensor | np.ndarray) -> str:
-        array = (
-            value.detach().float().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
-        )
-        name = f"constant{len(self.constants)}"
+    def _constant(self, value: Tensor | np.ndarray) -> str:
+        if isinstance(value, Tensor):
+            value = value.detach().float().cpu()
+        array, name = np.asarray(value), f"constant{len(self.constants)}"
         # A few numbers are not worth a node.
         halved = self.half and array.dtype == np.float32 and array.size > 64
         array = array.astype(np.float16) if halved else array
@@ -172,11 +172,10 @@ def _block(graph: _Graph, block: Block, x: str) -> str:
     elif isinstance(block, UpsampleBlock):  # both at once, at the small size
         weight, bias = small_filters(conv, block.upsampling)
     if block.margin:
-        margins = graph.constant(np.int64([0, 0, block.margin, block.margin] * 2))
+        margins = np.int64([0, 0, block.margin, block.margin] * 2)
         mode = {"replicate": "edge"}.get(block.border, block.border)
         x = graph.node("Pad", x, margins, mode=mode)
-    filters = graph.constant(weight), graph.constant(bias)
-    x = graph.node(operator, x, *filters, kernel_shape=conv.kernel_size, pads=pads, **how)
+    x = graph.node(operator, x, weight, bias, kernel_shape=conv.kernel_size, pads=pads, **how)
     if len(bias) > conv.out_channels:
         x = graph.node("DepthToSpace", x, blocksize=2, mode="DCR")
     norm = block.norm
@@ -185,21 +184,20 @@ def _block(graph: _Graph, block: Block, x: str) -> str:
         x = graph.node("InstanceNormalization", x, *values, epsilon=norm.eps)
     elif norm is not None:
         values = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-        x = graph.node("BatchNormalization", x, *map(graph.constant, values), epsilon=norm.eps)
+        x = graph.node("BatchNormalization", x, *values, epsilon=norm.eps)
     return graph.node("Relu", x) if block.relu else x
 
 
-def _mixed(graph: _Graph, values: Tensor) -> str:
+def _mixed(graph: _Graph, values: Tensor) -> str | Tensor:
     """Scales or shifts (N, C) to (C,), of the only style or of the mixture of the input."""
     if not graph.several:
-        return graph.constant(values[0])
-    mixed = graph.node("MatMul", "weights", graph.constant(values))
-    return graph.node("Reshape", mixed, graph.constant(np.int64([-1])))
+        return values[0]
+    return graph.node("Reshape", graph.node("MatMul", "weights", values), np.int64([-1]))
 
 
 def _residual(graph: _Graph, block: ResidualBlock, x: str) -> str:
     change = _block(graph, block.second, _block(graph, block.first, x))
     if block.crop:
-        first, last = np.int64([block.crop] * 2), np.int64([-block.crop] * 2)
-        x = graph.node("Slice", x, *map(graph.constant, (first, last, np.int64([2, 3]))))
+        ends = np.int64([block.crop] * 2), np.int64([-block.crop] * 2)
+        x = graph.node("Slice", x, *ends, np.int64([2, 3]))
     return graph.node("Add", x, change)
