@@ -20,6 +20,9 @@ from ..networks.catalogue import (
 from ..pictures import is_picture_name
 from .paths import for_each, sources_and_results
 
+Style = Annotated[
+    str, typer.Option("-s", "--style", help="A name (see styles), a mixture, or a file.")
+]
 Network = Annotated[str | None, typer.Option(help="File of many styles, to take the style from.")]
 
 
@@ -27,9 +30,7 @@ def stylize_command(
     pictures: Annotated[
         list[str], typer.Argument(help="Photographs: files, folders, patterns, bundled names.")
     ],
-    style: Annotated[
-        str, typer.Option("-s", "--style", help="A name (see styles), a mixture, or a file.")
-    ],
+    style: Style,
     out: Annotated[Path, typer.Option("-o", "--out", help="Picture, or folder for several.")],
     size: Annotated[int | None, typer.Option(min=16, help="Longer side, pixels.")] = None,
     strength: Annotated[float, typer.Option(help="From 0, the photograph, to 1.")] = 1.0,

@@ -13,16 +13,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..networks.catalogue import load_style
-from .stylize import Network, refuse_pictures
+from .stylize import Network, Style, refuse_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..inference.video import PaintedFrame
 
-Style = Annotated[
-    str, typer.Option("-s", "--style", help="A name (see styles), a mixture, or a file.")
-]
 Strength = Annotated[float, typer.Option(help="From 0, the film, to 1.")]
 KeepColors = Annotated[bool, typer.Option(help="Keep the film's colours.")]
 Steady = Annotated[

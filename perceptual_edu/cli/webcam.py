@@ -14,8 +14,8 @@ import typer
 
 from ..errors import MendableError
 from ..networks.catalogue import load_style
-from .stylize import Network, refuse_pictures
-from .video import KeepColors, Steady, Strength, Style, follow
+from .stylize import Network, Style, refuse_pictures
+from .video import KeepColors, Steady, Strength, follow
 
 if TYPE_CHECKING:
     from ..inference.video import PaintedFrame
