@@ -1,28 +1,14 @@
 """Folded sections of the built book (`make book` first), used as a reader uses them."""
 
 import contextlib
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-STATIC = ROOT / "book" / "_static"
-AXE = STATIC / "vendor" / "axe-core" / "axe.min.js"
-
-spec = importlib.util.spec_from_file_location("browser", ROOT / "book" / "tools" / "browser.py")
-browser = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(browser)
+from built_book import DARK, STATIC, barriers, browser, keep_errors, needs, needs_axe
 
 CHAPTERS = [page for page in browser.pages() if page.startswith("notebooks/")]
 PAGE = "notebooks/03_gram.html"
-NONE = "NO BROWSER CHECKS"
-pytestmark = [
-    pytest.mark.skipif(PAGE not in CHAPTERS, reason=f"{NONE}: `make book`"),
-    pytest.mark.skipif(not browser.find_chromium(), reason=f"{NONE}. {browser.HOW_TO_GET}"),
-]
-DARK = "document.documentElement.dataset.theme = document.documentElement.dataset.mode = 'dark'"
+pytestmark = needs(PAGE)
 SHOW, HIDE = "Show this section", "Hide this section"
 # As in a browser that does not search hidden text.
 OLD = "delete HTMLElement.prototype.onbeforematch"
@@ -74,8 +60,7 @@ def visit(chromium, address):
                 context.add_init_script(before)
             tab = context.new_page()
             tab.set_default_timeout(30_000)
-            tab.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-            tab.on("pageerror", lambda error: errors.append(str(error)))
+            keep_errors(tab, errors)
             tab.route("**/deeper.css*", lambda route: route.fulfill(path=STATIC / "deeper.css"))
             source = dict(path=STATIC / "deeper.js") if script else dict(body="")
             tab.route("**/deeper.js*", lambda route: route.fulfill(**source))
@@ -329,17 +314,15 @@ def test_on_paper_everything_is_there(visit, before):
     assert count[0] == count[1] > 10
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="axe-core was not fetched (`make setup` says more)")
+@needs_axe
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_barrier_and_no_sideways_scrolling(visit, width):
     tab = visit(viewport={"width": width, "height": 844})
-    tab.evaluate(AXE.read_text() + "; null")
     where = {"include": [".times", ".deeper-button"]}
     for _ in ("folded", "open"):
         for look in ("null", DARK):
             tab.evaluate(look)
-            found = tab.evaluate("where => axe.run(where).then((f) => f.violations)", where)
-            assert [(kind["id"], node["html"]) for kind in found for node in kind["nodes"]] == []
+            assert barriers(tab, where) == []
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         box = buttons(tab, SHOW).or_(buttons(tab, HIDE)).first.bounding_box()
         assert box["height"] >= 24

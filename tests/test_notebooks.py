@@ -1,26 +1,20 @@
 """The committed notebooks: complete chapters whose outputs belong to their code."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from built_book import ROOT, tool
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import perceptual_edu
 
-ROOT = Path(__file__).resolve().parents[1]
 EXECUTE = ROOT / "book" / "tools" / "execute.py"
-
-spec = importlib.util.spec_from_file_location("execute", EXECUTE)
-execute = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(execute)
-
+execute = tool("execute")
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 1_500_000  # bytes: a repository with pictures stays small only if every file does
 

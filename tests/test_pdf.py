@@ -1,24 +1,13 @@
 """The book on paper: pages of the built book, printed as `make pdf` prints all of them."""
 
-import importlib.util
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from built_book import ROOT, browser, needs
 
-ROOT = Path(__file__).resolve().parents[1]
-
-spec = importlib.util.spec_from_file_location("browser", ROOT / "book" / "tools" / "browser.py")
-browser = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(browser)
-
-NONE = "NO BROWSER CHECKS"
-pytestmark = [
-    pytest.mark.skipif(not browser.HTML.is_dir(), reason=f"{NONE}: the book is not built"),
-    pytest.mark.skipif(not browser.find_chromium(), reason=f"{NONE}. {browser.HOW_TO_GET}"),
-]
+pytestmark = needs()
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,17 @@
 """The numbers that chapters quote: the paper's in one file, and what was measured here."""
 
 import csv
-import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from built_book import ROOT, tool
 
 from perceptual_edu.assets import data_folder
 from perceptual_edu.datasets.sr_benchmarks import SETS
 from perceptual_edu.evaluation import ResultError, make_report, read_report, write_report
 
-ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED_FILE = data_folder() / "results" / "published.json"
 PUBLISHED = json.loads(PUBLISHED_FILE.read_text())
 
@@ -144,14 +142,6 @@ def test_missing_and_broken_files_are_named(tmp_path):
 @pytest.fixture(scope="module")
 def claims():
     return tool("claims")
-
-
-def tool(name):
-    """A script of the book's tools as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(

@@ -5,30 +5,16 @@ that the chapter has, and scripts and styles are those of the sources as they ar
 """
 
 import contextlib
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-STATIC = ROOT / "book" / "_static"
-AXE = STATIC / "vendor" / "axe-core" / "axe.min.js"
-
-spec = importlib.util.spec_from_file_location("browser", ROOT / "book" / "tools" / "browser.py")
-browser = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(browser)
+from built_book import DARK, STATIC, barriers, browser, keep_errors, needs, needs_axe
 
 PAGE = "book/choose.html"
 CHAPTER = "notebooks/03_gram.html"
 ELEMENT = '<div class="gram-toy" data-gram-toy></div>'
-NONE = "NO BROWSER CHECKS"
-pytestmark = [
-    pytest.mark.skipif(not (browser.HTML / PAGE).is_file(), reason=f"{NONE}: `make book`"),
-    pytest.mark.skipif(not browser.find_chromium(), reason=f"{NONE}. {browser.HOW_TO_GET}"),
-]
+pytestmark = needs(PAGE)
 PHONE = dict(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
-DARK = "document.documentElement.dataset.theme = document.documentElement.dataset.mode = 'dark'"
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +50,7 @@ def visit(chromium, page):
             context = stack.enter_context(contextlib.closing(chromium.new_context(**settings)))
             tab = context.new_page()
             tab.set_default_timeout(30_000)
-            tab.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-            tab.on("pageerror", lambda error: errors.append(str(error)))
+            keep_errors(tab, errors)
             tab.route(
                 "**/toy.html", lambda route: route.fulfill(body=page, content_type="text/html")
             )
@@ -290,7 +275,7 @@ def test_without_javascript_nothing_is_shown(visit):
     assert tab.locator(".gram-toy").inner_text() == ""
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="axe-core was not fetched (`make setup` says more)")
+@needs_axe
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("settings", [{}, PHONE], ids=["screen", "phone"])
 def test_no_barrier_for_readers_who_see_or_steer_otherwise(visit, mode, settings):
@@ -299,9 +284,7 @@ def test_no_barrier_for_readers_who_see_or_steer_otherwise(visit, mode, settings
         tab.evaluate(DARK)
     press(tab, "Shuffle only φ₁")
     handle(tab, "a").click()
-    tab.evaluate(AXE.read_text() + "; null")
-    found = tab.evaluate("axe.run({include: ['.gram-toy']}).then((found) => found.violations)")
-    assert [(kind["id"], kind["nodes"][0]["html"]) for kind in found] == []
+    assert barriers(tab, {"include": [".gram-toy"]}) == []
 
 
 def test_only_the_chapter_loads_it():
