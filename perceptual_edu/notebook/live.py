@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import ipywidgets
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..datasets.crops import RandomCrops
+from ..inference.stylization import stylize
 from ..loss_network import LossNetwork
 from ..optimize import gatys
-from ..training.loop import TrainingStep, train
+from ..training.loop import train
 from ..training.recipes import StyleRecipe
 from .sliders import jpeg_bytes
 
@@ -89,16 +89,17 @@ def _nested_stacks(
 ) -> ipywidgets.DOMWidget:
     """A stack per slider, each holding those of the next: links in the browser can only copy."""
     if len(place) == len(sliders):
-        return ipywidgets.Image(
-            value=jpeg_bytes(pictures[place]),
-            format="jpeg",
-            layout={"width": "24rem", "max_width": "100%", "height": "auto", "flex": "0 0 auto"},
-        )
+        return _image(jpeg_bytes(pictures[place]), flex="0 0 auto")
     slider = sliders[len(place)]
     children = [_nested_stacks(pictures, sliders, (*place, i)) for i in range(len(slider.options))]
     stack = ipywidgets.Stack(children, selected_index=slider.index)
     ipywidgets.jslink((slider, "index"), (stack, "selected_index"))
     return stack
+
+
+def _image(data: bytes, form: str = "jpeg", **layout: str) -> ipywidgets.Image:
+    layout |= {"width": "24rem", "max_width": "100%", "height": "auto"}
+    return ipywidgets.Image(value=data, format=form, layout=layout)
 
 
 class _Live:
@@ -115,11 +116,7 @@ class _Live:
         self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
         self.bar = ipywidgets.IntProgress(max=steps, layout={"width": "8rem"})
         self.status = ipywidgets.Label()
-        self.picture = ipywidgets.Image(
-            value=jpeg_bytes(picture),
-            format="jpeg",
-            layout={"width": "24rem", "max_width": "100%", "height": "auto"},
-        )
+        self.picture = _image(jpeg_bytes(picture))
         self.start.on_click(lambda _: threading.Thread(target=self.run, daemon=True).start())
         self.stop.on_click(lambda _: self.stopped.set())
         self.buttons = ipywidgets.HBox(
@@ -176,32 +173,20 @@ def training_live(
             seen.append(step.terms.floats())
             stop = live.stopped.is_set() or step.step == recipe.steps
             if stop or step.step == 1 or step.step % every == 0:
-                live.picture.value = jpeg_bytes(_preview(step, preview))
+                live.picture.value = jpeg_bytes(stylize(step.network, preview))
                 curves.value = _loss_curves(seen, recipe.steps)
                 live.say(step.step, f"of {recipe.steps} steps", seen[-1])
             if stop:
                 break
 
     live = _Live(work, "Train live", recipe.steps, preview if picture is None else picture)
-    curves = ipywidgets.Image(
-        value=_loss_curves(terms, recipe.steps),
-        format="png",
-        layout={"width": "24rem", "max_width": "100%", "height": "auto"},
-    )
+    curves = _image(_loss_curves(terms, recipe.steps), "png")
     recorded = " Shown is a recorded training." if terms else ""
     live.status.value = f"The buttons need a kernel.{recorded}"
     side_by_side = ipywidgets.HBox(
         [curves, live.picture], layout={"flex_flow": "row wrap", "align_items": "center"}
     )
     return ipywidgets.VBox([live.buttons, live.status, side_by_side])
-
-
-def _preview(step: TrainingStep, photograph: Tensor) -> Tensor:
-    step.network.eval()  # or batch norm would learn from the preview
-    with torch.no_grad():
-        picture = step.network(photograph.to(step.terms.total.device))
-    step.network.train()
-    return picture
 
 
 def _loss_curves(terms: Sequence[Mapping[str, float]], steps: int) -> bytes:
