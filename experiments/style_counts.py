@@ -14,26 +14,15 @@ import statistics
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from shared import result_parser
-from tqdm import tqdm
-from width import objective
+from shared import described, held_out, kept, objective, on_the_way, result_parser, save
+from torch import Tensor
 
-from perceptual_edu import LossNetwork, StyleRecipe, device, load_image, photos
-from perceptual_edu.evaluation import make_report, read_report, write_report
+from perceptual_edu import LossNetwork, StyleRecipe
 from perceptual_edu.networks import StyleNet
 from perceptual_edu.scale import scale
-from perceptual_edu.training import train
 
-STYLES = (
-    "starry_night",
-    "mosaic",
-    "stained_glass",
-    "pointillism",
-    "flow_brush",
-    "woodblock_waves",
-    "linocut",
-)
+STYLES = """starry_night mosaic stained_glass pointillism flow_brush woodblock_waves
+linocut"""
 COUNTS = (1, 2, 4, 7)
 
 
@@ -45,7 +34,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=scale(smoke=4, laptop=240, gpu=20_000))
     arguments = parser.parse_args()
     recipe = StyleRecipe.quick(
-        STYLES,
+        tuple(STYLES.split()),
         relative_gram=True,
         style_weight=5e5,
         tv=1e-4,
@@ -54,46 +43,35 @@ def main() -> None:
         batch=scale(smoke=1, laptop=2, gpu=4),
         steps=arguments.steps,
     )
-    side = scale(smoke=32, laptop=192, gpu=256)
-    held_out = [load_image(path, square=side).to(device()) for path in photos()[::10]]
-    phi = LossNetwork.fast()
-    names = ("style_size", "size", "batch", "steps", "cooldown", "optimizer")
-    settings = {name: getattr(recipe, name) for name in names}
-    settings |= {"measured on": f"{len(held_out)} bundled photographs, {side} x {side}"}
+    images = held_out(scale(smoke=32, laptop=192, gpu=256), every=10)
+    fields = ("style_size", "size", "batch", "steps", "cooldown", "optimizer")
+    settings, phi = described(recipe, fields, images), LossNetwork.fast()
     what = "objective on held-out photographs, as a part of the photograph's, by number of styles"
-    rows = read_report(arguments.out)["rows"] if arguments.out.exists() else []
+    rows = kept(arguments.out)
     done = {(row["styles"], row["seed"]) for row in rows}
     for seed in arguments.seeds:
         for count in arguments.counts:
             if (count, seed) not in done:
-                these = replace(recipe, style=STYLES[:count], seed=seed)
-                rows.append(
-                    {"styles": count, "seed": seed} | trained(these, arguments, held_out, phi)
-                )
-                write_report(make_report(what, settings, rows=rows), arguments.out)
+                these = replace(recipe, style=recipe.style[:count], seed=seed)
+                found = trained(these, arguments.photos, images, phi)
+                rows.append({"styles": count, "seed": seed} | found)
+                save(arguments.out, what, settings, rows=rows)
                 print(rows[-1], flush=True)
 
 
-def trained(recipe: StyleRecipe, arguments, held_out: list[torch.Tensor], phi: LossNetwork) -> dict:
+def trained(recipe: StyleRecipe, photographs: Path, images: list[Tensor], phi: LossNetwork) -> dict:
     """Train one network: its first style now and then, all of its styles at the end."""
-    every, curve = max(1, recipe.steps // 4), {}
-    run = train(recipe, arguments.photos, phi=phi)
-    for step in tqdm(run, desc=f"{len(recipe.style)} styles", total=recipe.steps, unit="step"):
-        if step.step % every == 0:
-            curve[step.step] = part(step.network, recipe, 0, held_out, phi)
-    parts = {
-        name: part(step.network, recipe, number, held_out, phi)
-        for number, name in enumerate(recipe.style)
-    }
+
+    def part(network: StyleNet, number: int) -> float:
+        alone = network.only(recipe.style[number]) if len(network.styles) > 1 else network
+        return objective(alone, recipe.alone(number).loss(phi), images)["part"]
+
+    curve = {}
+    name = f"{len(recipe.style)} styles"
+    for step, _ in on_the_way(recipe, photographs, name, times=4, phi=phi):
+        curve[step.step] = part(step.network, 0)
+    parts = {name: part(step.network, number) for number, name in enumerate(recipe.style)}
     return {"curve": curve, "parts": parts, "median": statistics.median(parts.values())}
-
-
-def part(
-    network: StyleNet, recipe: StyleRecipe, number: int, held_out: list[torch.Tensor], phi
-) -> float:
-    """What one style of the network leaves of the photographs' own objective, the median."""
-    alone = network.only(recipe.style[number]) if len(network.styles) > 1 else network
-    return objective(alone, recipe.alone(number).loss(phi), held_out)["part"]
 
 
 if __name__ == "__main__":
