@@ -27,12 +27,13 @@ import time
 import traceback
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
+from unittest.mock import patch
 
 import torch
 from train_all import STYLES, super_resolution
@@ -51,40 +52,31 @@ from perceptual_edu.networks import load_network, read_card
 from perceptual_edu.optimize import gatys, invert_features, reconstruct_style
 from perceptual_edu.scale import scale, scale_name
 from perceptual_edu.training import PerformanceOptions, StyleRecipe, SuperResolutionRecipe, train
+from perceptual_edu.training.recipes import Recipe
 from perceptual_edu.vgg_weights import read_vgg16, vgg16_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 MARGIN = 15  # seconds that are kept to write what there is
 LARGEST = 60 * 2**20  # bytes of a pack
-
-# For estimates: an H100 in bfloat16 does about a sixth of what its data sheet says, and no step or
-# evaluation takes less than this long (the one is a graph, the other many kernels).
-FLOPS, STEP, EVALUATION = 150e12, 1e-3, 2.5e-3
-GFLOP = {"style": 161, "half": 118, "gatys": 73, "pixel": 16, "feature": 63}  # at 256; x4: at 288
-
-
-def estimate(kind: str, count: float, *, images: int = 1, size: int = 256) -> float:
-    """Seconds of so many steps or evaluations of this kind."""
-    each = GFLOP[kind] * 1e9 * images * (size / 256) ** 2
-    return count * max(each / FLOPS, EVALUATION if kind == "gatys" else STEP)
+STEPS = scale(smoke=4, laptop=20, gpu=40_000)
+SR_STEPS = scale(smoke=4, laptop=20, gpu=200_000)
 
 
 class Box:
-    """Where the work is done: what was packed, how long there is still time."""
+    """Where the work is done, in gpu_work: what was packed, how long there is still time."""
 
-    def __init__(self, pack: Path, work: Path, minutes: float) -> None:
+    def __init__(self, minutes: float) -> None:
         self.end = time.monotonic() + 60 * minutes
-        self.work, self.packed = work, work / "packed"
-        self.pictures = work / "pictures"
+        self.work = Path("gpu_work").resolve()  # scripts run elsewhere
+        self.packed, self.pictures = self.work / "packed", self.work / "pictures"
         self.pictures.mkdir(parents=True, exist_ok=True)
-        if pack.exists() and not self.packed.exists():
-            with zipfile.ZipFile(pack) as archive:
+        self.photographs = assets.data_folder() / "photos"
+        if Path("gpu.zip").exists() and not self.packed.exists():
+            with zipfile.ZipFile("gpu.zip") as archive:
                 archive.extractall(self.packed)
-        if (self.packed / "vgg16.safetensors").exists():
+        if self.packed.exists():
             os.environ["PERCEPTUAL_EDU_VGG16"] = str(self.packed / "vgg16.safetensors")
-        self.photographs = self.packed / "photographs"
-        if not self.photographs.exists():
-            self.photographs = assets.data_folder() / "photos"
+            self.photographs = self.packed / "photographs"
 
     def left(self) -> float:
         """Seconds, without those that are kept to write what there is."""
@@ -95,15 +87,6 @@ class Box:
         path = self.packed / "paintings" / f"{name}.jpg"
         bundled = name in {path.stem for path in assets.styles()}
         return name if bundled else str(path) if path.exists() else None
-
-
-@dataclass(frozen=True)
-class Item:
-    """Something to measure: ``run`` yields reports, each better than the one before."""
-
-    what: str
-    seconds: float
-    run: Callable[[Box], Iterator[dict]]
 
 
 # ---------------------------------------------------------------- 0: does it run at all
@@ -142,29 +125,27 @@ def probe(where: torch.device, dtype: torch.dtype) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-HOW = {"float32": "TF32 off", "errors": "relative, of the processor's float32"}
-
-
-def check(box: Box) -> Iterator[dict]:
+def check(box: Box, name: str) -> Iterator[dict]:
     """One of everything against the processor's numbers, and the suite's tests on a GPU."""
     path = box.packed / "expected.json"
     expected = json.loads(path.read_text()) if path.exists() else {}
-    found, worst = {}, {}
-    for name, dtype, most in (("float32", torch.float32, 0.02), ("fast", fast_dtype(), 0.2)):
+    seen: dict[str, dict] = {"expected": expected, "found": {}, "worst": {}}
+    how = {"float32": "TF32 off", "errors": "relative, of the processor's float32"}
+    for form, dtype, most in (("float32", torch.float32, 0.02), ("fast", fast_dtype(), 0.2)):
         with tf32(False):
-            found[name] = probe(device(), dtype)
-        errors = {k: abs(found[name][k] - v) / abs(v) for k, v in expected.items()}
-        worst[name] = max(errors.items(), key=lambda e: e[1], default=("nothing", 0.0))
-        yield make_report("one of everything", HOW, expected=expected, found=found, worst=worst)
-        if worst[name][1] > most:
-            raise ValueError(f"{name}: {worst[name][0]} differs by {worst[name][1]:.1%}")
+            found = seen["found"][form] = probe(device(), dtype)
+        errors = {k: abs(found[k] - v) / abs(v) for k, v in expected.items()}
+        worst, error = max(errors.items(), key=lambda e: e[1], default=("nothing", 0.0))
+        seen["worst"][form] = worst, error
+        yield make_report("one of everything", how, **seen)
+        if error > most:
+            raise ValueError(f"{form}: {worst} differs by {error:.1%}")
     if device().type == "cuda" and find_spec("pytest"):  # what fails there is told, no more
-        files = [f"tests/test_{name}.py" for name in ("training", "optimize", "loss_network")]
-        files += ["tests/test_stylize.py", "tests/test_photos.py"]
-        how = ("-q", "-m", "gpu", "--continue-on-collection-errors")
-        _, printed = run("-m", "pytest", *how, *files, timeout=min(box.left(), 200))
-        seen = dict(expected=expected, found=found, worst=worst, tests=printed[-3000:])
-        yield make_report("one of everything", HOW, **seen)
+        parts = ("training", "optimize", "loss_network", "stylize", "photos")
+        files = [f"tests/test_{part}.py" for part in parts]
+        suite = ("pytest", "-q", "-m", "gpu", "--continue-on-collection-errors", *files)
+        _, printed = run("-m", *suite, timeout=min(box.left(), 200))
+        yield make_report("one of everything", how, **seen, tests=printed[-3000:])
 
 
 def run(*command: object, timeout: float) -> tuple[int, str]:
@@ -182,13 +163,12 @@ def run(*command: object, timeout: float) -> tuple[int, str]:
 # ---------------------------------------------------------------- 1: where the time goes
 
 
-def speed(box: Box, width: int, optimizer: str = "adam", compiled: bool = False) -> Iterator[dict]:
+def speed(box: Box, name: str, width: int, **how) -> Iterator[dict]:
     size, batch, repeats = scale(smoke=(16, 2, 1), laptop=(128, 4, 2), gpu=(256, 4, 30))
-    width = scale(smoke=2, laptop=16, gpu=width)
-    yield from bench_train(size, batch, width, repeats, optimizer=optimizer, compiled=compiled)
+    yield from bench_train(size, batch, scale(smoke=2, laptop=16, gpu=width), repeats, **how)
 
 
-def iterations_and_passes(box: Box) -> Iterator[dict]:
+def iterations_and_passes(box: Box, name: str) -> Iterator[dict]:
     sizes = scale(smoke=(32,), laptop=(256,), gpu=(256, 512, 1024))
     found, repeats = {}, scale(smoke=1, laptop=3, gpu=30)
     for size in sizes:
@@ -199,58 +179,51 @@ def iterations_and_passes(box: Box) -> Iterator[dict]:
         yield make_report("seconds of iterations and passes", {"sizes": sizes}, reports=found)
 
 
-def script(box: Box, name: str, *arguments: object, out: str = "") -> Iterator[dict]:
+def script(box: Box, name: str, *arguments: object, of: str = "") -> Iterator[dict]:
     """What one of the other scripts reports; figure5 goes on where it was."""
-    path = box.work / f"{out or name}.json"
-    code, printed = run(f"experiments/{name}.py", *arguments, "--out", path, timeout=box.left())
+    path = box.work / f"{name}.json"
+    how = (*arguments, "--out", path)
+    code, printed = run(f"experiments/{of or name}.py", *how, timeout=box.left())
     if path.exists():
         yield json.loads(path.read_text())
     if code > 0:
         raise ValueError(printed[-500:])
 
 
-def figure5(box: Box, size: int, count: int) -> Iterator[dict]:
+def figure5(box: Box, name: str, size: int, count: int) -> Iterator[dict]:
     evaluations = scale(smoke=5, laptop=50, gpu=500)
     side, count = scale(smoke=(32, 1), laptop=(128, 2), gpu=(size, count))
     how = ("--size", side, "--count", count, "--evaluations", evaluations)
-    yield from script(box, "figure5", *how, out=f"figure5_{size}")
+    yield from script(box, name, *how, of="figure5")
 
 
 # ---------------------------------------------------------------- 2 and 3: training
 
-STEPS = scale(smoke=4, laptop=20, gpu=40_000)
-SR_STEPS = scale(smoke=4, laptop=20, gpu=200_000)
 
-
-def style_recipe(*pictures: str, width: int) -> StyleRecipe:
-    """Relative Gram matrices: one weight serves all paintings."""
+def styles(box: Box, *names: str, width: int) -> Recipe:
+    """Relative Gram matrices: one weight serves all paintings; those that are at hand."""
+    pictures = tuple(picture for picture in map(box.painting, names) if picture)
+    if not pictures:
+        raise ValueError(f"the painting {names[0]} is not in the pack: --pack with --paintings")
     small = scale(smoke={"width": 2, "size": 16}, laptop={"size": 64}, gpu={"size": 256})
     how = dict(width=width, steps=STEPS, relative_gram=True, style_weight=5e5, tv=1e-4) | small
     return StyleRecipe.quick(pictures if len(pictures) > 1 else pictures[0], **how)
 
 
-def train_styles(box: Box, name: str, names: list[str], width: int) -> Iterator[dict]:
-    pictures = [picture for picture in map(box.painting, names) if picture]
-    if not pictures:
-        raise ValueError(f"the painting {names[0]} is not in the pack: --pack with --paintings")
-    yield from trained(box, name, style_recipe(*pictures, width=width))
-
-
-def train_paper(box: Box, name: str) -> Iterator[dict]:
+def paper(box: Box) -> Recipe:
     small = scale(smoke={"width": 2, "size": 44}, laptop={"size": 64}, gpu={})
-    yield from trained(box, name, StyleRecipe.paper("starry_night", steps=STEPS, **small))
+    return StyleRecipe.paper("starry_night", steps=STEPS, **small)
 
 
-def train_sr(box: Box, name: str) -> Iterator[dict]:
+def enlarging(box: Box, name: str) -> Recipe:
     small = scale(smoke={"size": 24}, laptop={"size": 48}, gpu={"size": 288})
-    recipe = replace(super_resolution()[name].stages[0], batch=4, steps=SR_STEPS, **small)
-    yield from trained(box, f"gpu_{name}", recipe)
+    return replace(super_resolution()[name].stages[0], batch=4, steps=SR_STEPS, **small)
 
 
-def trained(box: Box, name: str, recipe: StyleRecipe | SuperResolutionRecipe) -> Iterator[dict]:
+def training(box: Box, name: str, recipe: Callable[[Box], Recipe]) -> Iterator[dict]:
     """Train as far as time allows; the state stays in the work folder."""
-    out = box.work / f"{name}.safetensors"
-    steps = train(recipe, box.photographs, out)
+    out = box.work / f"{'gpu_' * name.startswith('x')}{name}.safetensors"  # x4_pixel ships
+    steps = train(recipe(box), box.photographs, out)
     for _ in steps:
         if box.left() < 0:
             steps.close()  # which saves
@@ -261,7 +234,7 @@ def trained(box: Box, name: str, recipe: StyleRecipe | SuperResolutionRecipe) ->
 # ---------------------------------------------------------------- 5: pictures
 
 
-def optimised(box: Box) -> Iterator[dict]:
+def optimised(box: Box, name: str) -> Iterator[dict]:
     """Gatys at 512 and 1024, inversion and style reconstruction of all layers; pictures too."""
     evaluations = scale(smoke=3, laptop=30, gpu=500)
     phi, found, settings = LossNetwork.fast(), {}, {"evaluations": evaluations}
@@ -282,16 +255,30 @@ def optimised(box: Box) -> Iterator[dict]:
         runs[f"style_{layers[-1]}"] = partial(
             reconstruct_style, painting, layers, size=(side, side)
         )
-    for name, begin in runs.items():
+    for what, begin in runs.items():
         started, curve = time.perf_counter(), []
         for step in begin(steps=evaluations, phi=phi):
             curve.append(round(step.terms["total"], 3))
-        found[name] = {"objective": curve, "seconds": round(time.perf_counter() - started, 2)}
-        save_image(step.image, box.pictures / f"{name}.jpg", quality=90)
+        found[what] = {"objective": curve, "seconds": round(time.perf_counter() - started, 2)}
+        save_image(step.image, box.pictures / f"{what}.jpg", quality=90)
         yield make_report("objectives of minimisations over pixels", settings, runs=found)
 
 
 # ---------------------------------------------------------------- all of it
+
+
+class Item(NamedTuple):
+    """Something to measure: ``run(box, name)`` yields reports, each better than the one before."""
+
+    what: str
+    seconds: float
+    """Estimated: an H100 in bfloat16 does about a sixth of what its data sheet says."""
+    run: Callable[[Box, str], Iterator[dict]]
+
+
+def trained(what: str, seconds: float, recipe: Callable[..., Recipe], *arguments, **how) -> Item:
+    return Item(what, seconds, partial(training, recipe=lambda box: recipe(box, *arguments, **how)))
+
 
 ITEMS = {
     "check": Item("one of everything against a processor's numbers", 120, check),
@@ -299,78 +286,85 @@ ITEMS = {
     "speed_half": Item("the same, half width", 50, partial(speed, width=16)),
     "speed_muon": Item("the same with Muon", 60, partial(speed, width=32, optimizer="muon")),
     "iterations": Item("L-BFGS and passes, ours and plain", 60, iterations_and_passes),
-    "profile_step": Item("where a step's time goes", 40, partial(script, name="profile_step")),
-    "styles": Item(
-        "sixteen styles in one network of half width",
-        estimate("half", STEPS, images=4),
-        partial(train_styles, name="styles", names=STYLES, width=16),
-    ),
+    "profile_step": Item("where a step's time goes", 40, script),
+    "styles": trained("sixteen styles, one network of half width", 126, styles, *STYLES, width=16),
     **{
-        f"{name}_full": Item(
-            f"{name} alone, full width",
-            estimate("style", STEPS, images=4),
-            partial(train_styles, name=f"{name}_full", names=[name], width=32),
-        )
+        f"{name}_full": trained(f"{name} alone, full width", 172, styles, name, width=32)
         for name in ("starry_night", "the_scream")
     },
-    "starry_night_paper": Item(
-        "the paper's network and recipe",
-        estimate("style", STEPS, images=4),
-        partial(train_paper, name="starry_night_paper"),
-    ),
+    "starry_night_paper": trained("the paper's network and recipe", 172, paper),
     **{
-        f"x{factor}{network}_{loss}": Item(
-            f"x{factor}, {loss} loss" + (", the paper's network" if network else ""),
-            estimate(loss, SR_STEPS, images=4),
-            partial(train_sr, name=f"x{factor}{network}_{loss}"),
+        f"x{factor}{whose}_{loss}": trained(
+            f"x{factor}, {loss} loss" + (", the paper's network" if whose else ""),
+            seconds,
+            enlarging,
+            f"x{factor}{whose}_{loss}",
         )
         for factor in (4, 8)
-        for network in ("", "_paper")
-        for loss in ("pixel", "feature")
+        for whose in ("", "_paper")
+        for loss, seconds in (("pixel", 200), ("feature", 336))
     },
     **{
         f"figure5_{size}": Item(
             f"Figure 5 at {size}, {count} photographs",
-            estimate("gatys", 500 * count, size=size),
+            seconds,
             partial(figure5, size=size, count=count),
         )
-        for size, count in ((256, 50), (512, 20), (1024, 10))
+        for size, count, seconds in ((256, 50, 62), (512, 20, 25), (1024, 10, 39))
     },
-    "table1": Item("Table 1", 60, partial(script, name="table1")),
-    "optimised": Item(
-        "Gatys, inversion and style reconstruction, converged",
-        estimate("gatys", 500 * 17) + estimate("gatys", 500, size=1024),
-        optimised,
-    ),
+    "table1": Item("Table 1", 120, script),
+    "optimised": Item("Gatys, inversion and style reconstruction, converged", 25, optimised),
     "compiled": Item("torch.compile", 150, partial(speed, width=32, compiled=True)),
 }
 
 
-class Results:
-    """A folder of reports, networks and pictures, and which items are done."""
+def work_through(box: Box, out: Path, names: list[str]) -> None:
+    """The items that are not done, in order, as long as there is time."""
+    out.mkdir(parents=True, exist_ok=True)
+    known = [path for folder in (out, box.work) if (path := folder / "results.json").exists()]
+    results: dict[str, dict] = json.loads(known[0].read_text()) if known else {}
 
-    def __init__(self, folder: Path, work: Path) -> None:
-        self.folder, self.work = folder, work
-        folder.mkdir(parents=True, exist_ok=True)
-        known = [path / "results.json" for path in (folder, work)]
-        path = next((path for path in known if path.exists()), None)
-        self.items: dict[str, dict] = json.loads(path.read_text()) if path else {}
+    def left() -> list[str]:
+        return [name for name in names if not results.get(name, {}).get("done")]
 
-    def write(self, name: str, **what: object) -> None:
-        """Keep what is known of an item, and all files."""
-        self.items[name] = self.items.get(name, {}) | what
-        for folder in (self.work, self.folder):
-            with written_atomically(folder / "results.json") as temporary:
-                temporary.write_text(json.dumps(self.items, separators=(",", ":")))
-        networks = sorted(self.work.glob("*.safetensors"))
-        kinds = {
-            "styles.zip": [path for path in networks if not path.name.startswith("gpu_x")],
-            "super_resolution.zip": [path for path in networks if path.name.startswith("gpu_x")],
-            "pictures.zip": sorted((self.work / "pictures").glob("*.jpg")),
-        }
-        for archive, paths in kinds.items():
-            if paths:
-                zipped(self.folder / archive, {path.name: path for path in paths})
+    def keep(name: str, **what: object) -> None:
+        results[name] = results.get(name, {}) | what
+        write(results, box, out)
+
+    for name in left():
+        if box.left() < 1:
+            break
+        print(f"{name}: {ITEMS[name].what}", flush=True)
+        began, error = time.monotonic(), None
+        try:
+            for report in ITEMS[name].run(box, name):
+                keep(name, report=report, done=False)
+                if box.left() < 0:
+                    break
+        except Exception as raised:  # whatever it was: the other items are worth their time
+            error = "".join(traceback.format_exception(raised))[-2000:]
+            print(error, file=sys.stderr)
+        done = error is None and box.left() >= 0
+        keep(name, done=done, error=error, seconds=round(time.monotonic() - began, 1))
+        if error and name == "check":
+            break
+    print(f"left: {', '.join(left()) or 'nothing'}; the same command goes on", flush=True)
+
+
+def write(results: dict[str, dict], box: Box, out: Path) -> None:
+    """A handful of files: reports (also in the work folder), networks and pictures."""
+    for folder in (box.work, out):
+        with written_atomically(folder / "results.json") as temporary:
+            temporary.write_text(json.dumps(results, separators=(",", ":")))
+    networks = sorted(box.work.glob("*.safetensors"))
+    kinds = {
+        "styles.zip": [path for path in networks if not path.name.startswith("gpu_x")],
+        "super_resolution.zip": [path for path in networks if path.name.startswith("gpu_x")],
+        "pictures.zip": sorted(box.pictures.glob("*.jpg")),
+    }
+    for archive, paths in kinds.items():
+        if paths:
+            zipped(out / archive, {path.name: path for path in paths})
 
 
 def zipped(out: Path, files: dict[str, Path]) -> None:
@@ -379,72 +373,30 @@ def zipped(out: Path, files: dict[str, Path]) -> None:
             archive.write(path, name)
 
 
-def work_through(box: Box, results: Results, names: list[str]) -> None:
-    """The items that are not done, in order, as long as there is time."""
-    for name in names:
-        if results.items.get(name, {}).get("done"):
-            continue
-        if box.left() < 1:
-            break
-        print(f"{name}: {ITEMS[name].what}", flush=True)
-        began, error = time.monotonic(), None
-        try:
-            for report in ITEMS[name].run(box):
-                results.write(name, report=report, done=False)
-                if box.left() < 0:
-                    break
-        except Exception as raised:  # whatever it was: the other items are worth their time
-            error = "".join(traceback.format_exception(raised))[-2000:]
-            print(error, file=sys.stderr)
-        done = error is None and box.left() >= 0
-        results.write(name, done=done, error=error, seconds=round(time.monotonic() - began, 1))
-        if error and name == "check":
-            break
-    missing = [name for name in names if not results.items.get(name, {}).get("done")]
-    print(f"left: {', '.join(missing) or 'nothing'}; the same command goes on", flush=True)
-
-
 # ---------------------------------------------------------------- packing and collecting
 
 
 def pack(out: Path, photographs: Path, paintings: Path | None) -> None:
-    """Write what a box without internet lacks."""
+    """Write what a box without internet lacks; the numbers are of a processor in float32."""
     from safetensors.torch import save_file
 
-    with TemporaryDirectory() as temporary, on_the_processor():
+    with TemporaryDirectory() as temporary, patch("torch.cuda.is_available", lambda: False):
         folder = Path(temporary)
         weights = {name: t.half() for name, t in read_vgg16(vgg16_weights()).items()}
         save_file(weights, folder / "vgg16.safetensors")
         os.environ["PERCEPTUAL_EDU_VGG16"] = str(folder / "vgg16.safetensors")
         (folder / "expected.json").write_text(json.dumps(probe(device(), torch.float32)))
-        for kind, source, side in (
-            ("paintings", paintings, 512),
-            ("photographs", photographs, 384),
-        ):
+        kinds = {"paintings": (paintings, 512), "photographs": (photographs, 384)}
+        for kind, (source, side) in kinds.items():
             (folder / kind).mkdir()
             for path in sorted(source.glob("*.jpg")) if source else ():
                 target = folder / kind / path.name
                 save_image(load_image(path, long_side=side), target, quality=85)
-                if size_of(folder) > 0.98 * LARGEST:
+                if sum(file.stat().st_size for file in folder.rglob("*")) > 0.98 * LARGEST:
                     target.unlink()
                     break
         zipped(out, {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()})
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MiB")
-
-
-def size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*"))
-
-
-@contextmanager
-def on_the_processor() -> Iterator[None]:
-    """As if there were no GPU, and no fast number format."""
-    before = torch.cuda.is_available
-    torch.cuda.is_available = lambda: False
-    try:
-        yield
-    finally:
-        torch.cuda.is_available = before
 
 
 def collect(folder: Path, data: Path) -> None:
@@ -466,28 +418,23 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ITEMS, default=list(ITEMS), metavar="ITEM")
     parser.add_argument("--list", action="store_true", help="items and estimated seconds")
     parser.add_argument("--pack", type=Path, metavar="FILE", help="write what a box lacks")
-    parser.add_argument("--photos", type=Path, help="with --pack: a folder of photographs")
+    bundled = assets.data_folder() / "photos"
+    parser.add_argument("--photos", type=Path, default=bundled, help="with --pack: a folder")
     parser.add_argument("--paintings", type=Path, help="with --pack: a folder of NAME.jpg")
     parser.add_argument("--collect", type=Path, metavar="FOLDER", help="take results into data/")
     parser.add_argument("--data", type=Path, default=assets.data_folder(), help="with --collect")
-    parser.add_argument("--from", dest="packed", type=Path, default=Path("gpu.zip"))
-    parser.add_argument("--work", type=Path, default=Path("gpu_work"), help="for states")
-    parser.add_argument("--out", type=Path, default=Path("gpu_results"))
     arguments = parser.parse_args()
     if arguments.list:
         for name, item in ITEMS.items():
             print(f"{item.seconds:7.0f} s  {name:20} {item.what}")
-        print(f"{sum(item.seconds for item in ITEMS.values()):7.0f} s  at {scale_name()} scale")
+        print(f"{sum(item.seconds for item in ITEMS.values()):7.0f} s  at gpu scale, estimated")
     elif arguments.pack:
-        photographs = arguments.photos or assets.data_folder() / "photos"
-        pack(arguments.pack, photographs, arguments.paintings)
+        pack(arguments.pack, arguments.photos, arguments.paintings)
     elif arguments.collect:
         collect(arguments.collect, arguments.data)
     else:
         print(f"{hardware()}, {fast_dtype()}, {scale_name()} scale")
-        work = arguments.work.resolve()  # scripts run elsewhere
-        box = Box(arguments.packed, work, arguments.minutes)
-        work_through(box, Results(arguments.out, work), arguments.only)
+        work_through(Box(arguments.minutes), Path("gpu_results"), arguments.only)
 
 
 if __name__ == "__main__":
