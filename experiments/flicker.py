@@ -25,7 +25,7 @@ from pathlib import Path
 import av
 import torch
 from overview import cell, sheet
-from shared import result_parser
+from shared import result_parser, save
 from torch import Tensor
 from torch.nn.functional import pad
 from tqdm import tqdm
@@ -34,7 +34,6 @@ from perceptual_edu import LossNetwork, StyleNet, load_image, load_style, photo,
 from perceptual_edu.assets import checkpoint
 from perceptual_edu.datasets import RandomCrops
 from perceptual_edu.devices import autocast, device, fast_dtype
-from perceptual_edu.evaluation import make_report, write_report
 from perceptual_edu.evaluation.flicker import camera_moved, change, flicker, noisy
 from perceptual_edu.inference import stylize
 from perceptual_edu.inference.clips import Clip, open_clip
@@ -61,19 +60,15 @@ def main() -> None:
     parser = result_parser(__doc__, "flicker")
     parser.add_argument("--size", type=int, default=256, help="width and height of the clips")
     parser.add_argument("--frames", type=int, default=24)
-    parser.add_argument("--steps", type=int, default=200, help="of the training; 0: none")
-    parser.add_argument("--styles", nargs="+", default=STYLES)
+    parser.add_argument("--steps", type=int, default=200, help="of the training")
     parser.add_argument("--repeats", type=int, default=5, help="of each measurement of speed")
     parser.add_argument("--book", type=Path, default=ROOT / "book", help="where pictures go")
     arguments = parser.parse_args()
     clips = make_clips(arguments.size, arguments.frames)
-    networks = {name: load_style(name).to(device()) for name in {TRAINED, *arguments.styles}}
+    networks = {name: load_style(name).to(device()) for name in STYLES}
     found = {name: measured(network, clips) for name, network in networks.items()}
-    training = None
-    if arguments.steps:
-        size = min(arguments.size, TRAINING_SIZE)
-        training = trained_on(networks[TRAINED], arguments.steps, size)
-        found[f"{TRAINED}, trained on"] = measured(networks[TRAINED], clips)
+    training = trained_on(networks[TRAINED], arguments.steps, min(arguments.size, TRAINING_SIZE))
+    found[f"{TRAINED}, trained on"] = measured(networks[TRAINED], clips)
     settings = {
         "photographs": [STILL_VIEW, MOVING_VIEW],
         "size": arguments.size,
@@ -85,16 +80,16 @@ def main() -> None:
         "moving": MOVING,
         "format": str(fast_dtype()).removeprefix("torch."),
     }
-    report = make_report(
+    save(
+        arguments.out,
         "mean change, grey levels, of what two frames in a row both show; processor seconds",
         settings,
         film={name: flicker(frames, shift) for name, (frames, shift) in clips.items()},
         flicker=found,
         training=training,
         speed=list(speed(arguments.repeats, arguments.size)),
-        reading_and_writing=reading_and_writing(clips["moving"][0], arguments.out.parent),
+        reading_and_writing=reading_and_writing(clips["moving"][0]),
     )
-    write_report(report, arguments.out)
     write_pictures(clips, arguments.book)
 
 
@@ -118,17 +113,15 @@ def measured(network: StyleNet, clips: dict) -> dict[str, dict[str, float]]:
     """The flicker of each clip, painted frame by frame, and with the blend."""
     rows = {}
     for name, (frames, shift) in clips.items():
-        painted = [stylize(network, frame) for frame in frames]
-        rows[name] = {
-            "alone": flicker(painted, shift),
-            "blend": flicker(calm(frames, painted), shift),
-        }
+        alone, blended = painted(network, frames)
+        rows[name] = {"alone": flicker(alone, shift), "blend": flicker(blended, shift)}
     return rows
 
 
-def calm(frames: list, painted: list) -> list:
-    blend = Steadiness()
-    return [blend.blend(frame, painting) for frame, painting in zip(frames, painted, strict=True)]
+def painted(network: StyleNet, frames: list) -> tuple[list, list]:
+    """Each frame for itself, and with the blend."""
+    alone, blend = [stylize(network, frame) for frame in frames], Steadiness()
+    return alone, [blend.blend(*both) for both in zip(frames, alone, strict=True)]
 
 
 # ---------------------------------------------------------------- trained on
@@ -167,17 +160,17 @@ def trained_on(network: StyleNet, steps: int, size: int) -> dict:
 
 def disturbed_loss(network: StyleNet, objective: Callable, photographs: Tensor) -> Tensor:
     """Equation 5, and how unlike the paintings of photographs, as they are and disturbed, are."""
-    painted = []
+    paintings = []
 
     def f_w(images: Tensor) -> Tensor:
         with autocast(images.device, fast_dtype()):
-            painted.append(network(images))
-        return painted[-1]
+            paintings.append(network(images))
+        return paintings[-1]
 
     terms = objective(f_w, photographs)
     y, x = torch.randint(-FARTHEST, FARTHEST + 1, (2,)).tolist()
     f_w(photographs.roll((y, x), (2, 3)) + NOISE * torch.randn_like(photographs))
-    difference = painted[0] - painted[1].roll((-y, -x), (2, 3))
+    difference = paintings[0] - paintings[1].roll((-y, -x), (2, 3))
     inside = difference[:, :, BORDER:-BORDER, BORDER:-BORDER]
     return terms.total + ALIKE * inside.square().mean()
 
@@ -207,26 +200,24 @@ def speed(repeats: int, size: int) -> Iterator[dict]:
         }
 
 
-def reading_and_writing(frames: list, folder: Path) -> dict[str, float]:
+def reading_and_writing(frames: list) -> dict[str, float]:
     """Processor seconds a frame, of a film's coding alone."""
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        film = Path(temporary, "film.mp4")
-        writing = seconds_of(lambda: write(frames, film))
-        reading = seconds_of(lambda: read(film))
-    return {"reading": reading / len(frames), "writing": writing / len(frames)}
 
+    def write() -> None:
+        clip = Clip(film, iter(()))
+        with recording(film, clip) as out:
+            for number, frame in enumerate(frames):
+                out.add(frame, number / clip.rate, 1 / clip.rate)
 
-def read(film: Path) -> None:
-    with open_clip(film) as clip:
-        for _ in clip:
-            pass
+    def read() -> None:
+        with open_clip(film) as clip:
+            for _ in clip:
+                pass
 
-
-def write(frames: list, film: Path) -> None:
-    clip = Clip(film, iter(()))
-    with recording(film, clip) as out:
-        for number, frame in enumerate(frames):
-            out.add(frame, number / clip.rate, 1 / clip.rate)
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder, "film.mp4")
+        spent = {"writing": seconds_of(write), "reading": seconds_of(read)}
+    return {name: seconds / len(frames) for name, seconds in spent.items()}
 
 
 def seconds_of(work: Callable) -> float:
@@ -243,14 +234,10 @@ def write_pictures(clips: dict, book: Path) -> None:
     cells = []
     for name in ("still, noise", "moving"):
         frames, shift = clips[name]
-        painted = [stylize(network, frame) for frame in frames]
-        calmed = calm(frames, painted)
+        alone, blended = painted(network, frames)
         cells.append(cell(to_pil(frames[-1]), name.capitalize(), "a frame of the film"))
-        cells.append(cell(to_pil(calmed[-1]), "Painted", "with the blend"))
-        for each, title in (
-            (painted, "Change, alone"),
-            (calmed, "Change, blended"),
-        ):
+        cells.append(cell(to_pil(blended[-1]), "Painted", "with the blend"))
+        for each, title in ((alone, "Change, alone"), (blended, "Change, blended")):
             value = flicker(each, shift)
             moved = 255 - 4 * change(each[-2], each[-1], shift)
             moved = pad(moved, (0, STEP * bool(shift[1])), value=255)
@@ -268,11 +255,10 @@ def write_player(network: StyleNet, frames: int, path: Path) -> None:
     """A camera that moves over a photograph, and the painting: small, for a page."""
     wide = load_image(photo(MOVING_VIEW), long_side=2 * 256)
     views = camera_moved(wide[:, :, :192], 3 * frames, 256, STEP)
-    painted = calm(views, [stylize(network, view) for view in views])
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         video = container.add_stream("libx264", rate=24, options={"crf": "30"})
         video.height, video.width, video.pix_fmt = 192, 256, "yuv420p"
-        for frame in painted:
+        for frame in painted(network, views)[1]:
             container.mux(video.encode(av.VideoFrame.from_image(to_pil(frame))))
         container.mux(video.encode())
 
