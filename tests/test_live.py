@@ -6,15 +6,14 @@ styles with random weights.
 """
 
 import contextlib
-import importlib.util
 import itertools
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from built_book import ROOT, browser, keep_errors, needs, tool
 from PIL import Image
 
 from perceptual_edu import StyleNet, checkpoint, load_image, load_network, photo, save_network
@@ -22,22 +21,10 @@ from perceptual_edu.evaluation import read_report
 from perceptual_edu.images import to_pil
 from perceptual_edu.inference import stylize, upscale
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-browser, try_it = tool("browser"), tool("try_it")
+try_it = tool("try_it")
 PAGE = "book/try_it.html"
-NONE = "NO BROWSER CHECKS"
 pytestmark = [
-    pytest.mark.skipif(not (browser.HTML / PAGE).is_file(), reason=f"{NONE}: `make book`"),
-    pytest.mark.skipif(not browser.find_chromium(), reason=f"{NONE}. {browser.HOW_TO_GET}"),
+    *needs(PAGE),
     pytest.mark.skipif(not try_it.RUNTIME.is_dir(), reason="npm was missing at set-up"),
 ]
 
@@ -89,8 +76,7 @@ def visit(chromium):
             )
             tab = context.new_page()
             tab.set_default_timeout(120_000)
-            tab.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-            tab.on("pageerror", lambda error: errors.append(str(error)))
+            keep_errors(tab, errors)
             tab.goto(address)
             return tab
 
