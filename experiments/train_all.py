@@ -23,15 +23,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-from shared import follow
+from shared import follow, painted_sheet
 
 from perceptual_edu import assets
-from perceptual_edu.assets import photo
 from perceptual_edu.datasets import PAPER_BLUR
-from perceptual_edu.images import load_image, save_image
-from perceptual_edu.inference import stylize
-from perceptual_edu.networks import StyleNet, load_network, read_card
+from perceptual_edu.images import save_image
+from perceptual_edu.networks import load_network, read_card
 from perceptual_edu.training import StyleRecipe, SuperResolutionRecipe
 
 STYLES = (
@@ -207,17 +204,9 @@ def status(trainings: dict[str, Training], work: Path) -> Iterator[str]:
         path = newest(work, name, training)
         if path and training.last:
             sheet = work / f"{name}.sheet.jpg"
-            save_image(draw_sheet(load_network(path)), sheet, quality=90)
+            network = load_network(path)
+            save_image(painted_sheet(network, network.styles, PREVIEWS, 192), sheet, quality=90)
             yield f"  pictures: {sheet}"
-
-
-def draw_sheet(network: StyleNet, side: int = 192) -> torch.Tensor:
-    """A row a style, a column a photograph, (1, 3, H, W) in [0, 255]."""
-    photographs = [load_image(photo(name), square=side) for name in PREVIEWS]
-    rows = [photographs] + [
-        [stylize(network, image, style) for image in photographs] for style in network.styles
-    ]
-    return torch.cat([torch.cat(row, dim=3) for row in rows], dim=2)
 
 
 def main() -> None:
