@@ -20,6 +20,8 @@ from scipy.cluster.vq import kmeans2
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.spatial import cKDTree
 
+from perceptual_edu.files import written_atomically
+
 STYLES_FOLDER = Path(__file__).resolve().parents[1] / "data" / "styles"
 W, H = 2048, 1536  # the drawing size; the saved pictures are half of it
 SQUARE = slice(256, 1792)  # the middle columns, for the pictures that are 768 by 768
@@ -494,18 +496,16 @@ def save(name):
     """Draw one picture, shrink it to half, and put it in place in one step."""
     art = STYLES[name](np.random.default_rng(zlib.crc32(name.encode())))
     picture = Image.fromarray((np.clip(art, 0, 1) * 255 + 0.5).astype("uint8"))
-    target = STYLES_FOLDER / f"{name}.jpg"
-    draft = target.with_suffix(".jpg.part")
     picture = picture.resize((picture.width // 2, picture.height // 2), Image.LANCZOS)
-    picture.save(draft, "JPEG", quality=88, optimize=True)
-    draft.replace(target)
+    target = STYLES_FOLDER / f"{name}.jpg"
+    with written_atomically(target) as draft:
+        picture.save(draft, quality=88, optimize=True)
     print(f"{target.name}: {target.stat().st_size:,} bytes")
 
 
 def main(names):
-    unknown = [name for name in names if name not in STYLES]
-    if unknown:
-        sys.exit(f"no style is called {', '.join(unknown)}; there are {', '.join(STYLES)}")
+    if unknown := ", ".join(name for name in names if name not in STYLES):
+        sys.exit(f"no style is called {unknown}; there are {', '.join(STYLES)}")
     for name in names or STYLES:
         save(name)
 
