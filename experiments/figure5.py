@@ -9,46 +9,46 @@ that of the pass, that many evaluations are what the pass is worth.
 
 Photographs that data/results/figure5.json already has are not computed again: interrupt it as you
 like, add sizes and networks. When a network has been trained again towards the same objective,
-only its pass is. --workers computes several photographs at a time.
+only its pass is. --workers computes several photographs at a time. Each row names its machine, and
+the number format of phi there.
 """
 
 import hashlib
 import json
 import statistics
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from argparse import Namespace
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 
 import torch
-from shared import load_trained, result_parser
+from shared import digest, full_name, kept, load_trained, result_parser, save
 from tqdm import tqdm
 
-from perceptual_edu import (
-    ImageError,
-    LossNetwork,
-    StyleRecipe,
-    SuperResolutionError,
-    device,
-    fast_dtype,
-    load_image,
-    noise_like,
-    optimize_image,
-    photos,
-    style,
-)
-from perceptual_edu.assets import file_or_bundled
-from perceptual_edu.evaluation import make_report, read_report, write_report
+from perceptual_edu import LossNetwork, device, load_image, noise_like, optimize_image, photos
+from perceptual_edu.assets import file_or_bundled, style
+from perceptual_edu.errors import MendableError
 from perceptual_edu.evaluation.super_resolution import picture_files
+from perceptual_edu.evaluation.timing import machine
 from perceptual_edu.networks import TrainedStyle, trained_styles
+from perceptual_edu.training import StyleRecipe
 
+WHAT = "objective of L-BFGS after each evaluation, of one pass, and of the photograph"
 SETTINGS = {
     "objective": "equation 5, with the weights and the style picture that the network's card names",
     "start": "white noise, seed 0",
     "photographs": "the central square of each",
-    "phi": str(fast_dtype()),
 }
+
+# Of a row: where it belongs, for a network that was trained again takes the older one's place; what
+# makes it another measurement; and what makes another way of L-BFGS, which networks share.
+place = itemgetter("network", "size", "photograph")
+identity = itemgetter("network", "size", "photograph", "digest")
+curve = itemgetter("target", "size", "photograph")
 
 
 def main() -> None:
@@ -65,76 +65,43 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         pictures = picture_files(arguments.folder) if arguments.folder else photos()
-    except (ImageError, SuperResolutionError) as error:
+    except MendableError as error:
         parser.error(str(error))
-    rows = read_report(arguments.out)["rows"] if arguments.out.exists() else []
+    network = trained(arguments.network)
     task = {
         "network": arguments.network,
-        "digest": digest(trained(arguments.network).file.read_bytes()),
-        "target": target(load_trained(trained(arguments.network), arguments.paintings)[1]),
+        "digest": digest(network.file),
+        "target": target(load_trained(network, arguments.paintings)[1]),
         "size": arguments.size,
-        "evaluations": arguments.evaluations,
-        "paintings": arguments.paintings,
     }
+    rows = kept(arguments.out)
     done = {identity(row) for row in rows}
-    todo = [
-        p
-        for p in pictures[: arguments.count]
-        if identity(task | {"photograph": p.stem}) not in done
-    ]
-    curves = {
-        (row["target"], row["size"], row["photograph"]): row
-        for row in rows
-        if len(row["objective"]) >= arguments.evaluations
-    }
+    paths = {path.stem: path for path in pictures[: arguments.count]}
+    tasks = [task | {"photograph": name} for name in paths]
+    todo = [each for each in tasks if identity(each) not in done]
+    long = [row for row in rows if len(row["objective"]) >= arguments.evaluations]
+    curves = {curve(row): row for row in long}
+    known = [curves.get(curve(each)) for each in todo]
+    work = partial(measure, paths, arguments, machine())
     threads = max(1, torch.get_num_threads() // arguments.workers)
     with ProcessPoolExecutor(
-        arguments.workers,
-        mp_context=get_context("spawn"),
-        initializer=torch.set_num_threads,
-        initargs=(threads,),
+        arguments.workers, get_context("spawn"), torch.set_num_threads, (threads,)
     ) as pool:
-        jobs = [
-            pool.submit(measure, p, curves.get((task["target"], task["size"], p.stem)), **task)
-            for p in todo
-        ]
-        for job in tqdm(as_completed(jobs), total=len(jobs), unit="photograph"):
-            row = job.result()
-            rows = [known for known in rows if place(known) != place(row)] + [row]
+        for row in tqdm(pool.map(work, todo, known), total=len(todo), unit="photograph"):
+            rows = [other for other in rows if place(other) != place(row)] + [row]
             rows.sort(key=identity)
-            report = make_report(
-                "objective of L-BFGS after each evaluation, of one pass, and of the photograph",
-                SETTINGS,
-                summary=summary(rows),
-                rows=rows,
-            )
-            write_report(report, arguments.out, compact=True)
-    for line in summary(rows):
-        print(line)
-
-
-def place(row: dict) -> tuple:
-    """Where a measurement belongs; a network that was trained again takes its place."""
-    return tuple(row[name] for name in ("network", "size", "photograph"))
-
-
-def identity(row: dict) -> tuple:
-    """What makes a measurement another one."""
-    return *place(row), row["digest"]
-
-
-def digest(data: bytes) -> str:
-    """A fingerprint: of a network's file, which is another one when trained again."""
-    return hashlib.sha256(data).hexdigest()[:12]
+            where = each_once(other["machine"] for other in rows)
+            found = {"machine": where, "summary": summary(rows), "rows": rows}
+            save(arguments.out, WHAT, SETTINGS, compact=True, **found)
+    print(*summary(rows), sep="\n")
 
 
 def trained(network: str) -> TrainedStyle:
     """The shipped style: NAME of one that is alone in a file, FILE/NAME of one of many."""
-    for found in trained_styles():
-        alone = found.number is None
-        if network == (found.name if alone else f"{found.file.stem}/{found.name}"):
-            return found
-    raise SystemExit(f"{network}: no such style ships; see perceptual-edu styles")
+    shipped = {full_name(found): found for found in trained_styles()}
+    if network not in shipped:
+        raise SystemExit(f"{network}: no such style ships; see perceptual-edu styles")
+    return shipped[network]
 
 
 def target(recipe: StyleRecipe) -> str:
@@ -142,7 +109,8 @@ def target(recipe: StyleRecipe) -> str:
     names = ("style_size", "content_layer", "content_weight", "style_layers", "style_weight", "tv")
     names += ("relative_gram",) * recipe.relative_gram
     weights = json.dumps([asdict(recipe)[name] for name in names])
-    return digest(file_or_bundled(recipe.style, style).read_bytes() + weights.encode())
+    data = file_or_bundled(recipe.style, style).read_bytes() + weights.encode()
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 @cache
@@ -152,24 +120,19 @@ def objective_of(network: str, paintings: Path | None):
     return f_w.to(device()), recipe.loss(LossNetwork.fast())
 
 
-def measure(
-    path: Path, known: dict | None, network, digest, target, size, evaluations, paintings
-) -> dict:
+def measure(paths: dict, arguments: Namespace, where: str, task: dict, known: dict | None) -> dict:
     """One photograph: itself, one pass, and L-BFGS, unless that is known."""
-    f_w, loss = objective_of(network, paintings)
-    photograph = load_image(path, square=size).to(device())
-    loss.set_content(photograph)
+    f_w, loss = objective_of(arguments.network, arguments.paintings)
+    image = load_image(paths[task["photograph"]], square=arguments.size).to(device())
+    loss.set_content(image)
     with torch.no_grad():
-        itself = loss(photograph).floats()
-        one_pass = loss(f_w(photograph)).floats()
-    objective = known["objective"] if known else lbfgs(loss, photograph, evaluations)
+        itself = loss(image).floats()
+        one_pass = loss(f_w(image)).floats()
+    objective = known["objective"] if known else lbfgs(loss, image, arguments.evaluations)
     better = (i for i, value in enumerate(objective, 1) if value <= one_pass["total"])
     return {
-        "network": network,
-        "digest": digest,
-        "target": target,
-        "size": size,
-        "photograph": path.stem,
+        **task,
+        "machine": each_once([known["machine"], where]) if known else where,
         "itself": round(itself["total"]),
         "pass": {name: round(value) for name, value in one_pass.items() if value},
         "worth": next(better, None),
@@ -177,14 +140,19 @@ def measure(
     }
 
 
-def lbfgs(loss, photograph: torch.Tensor, evaluations: int) -> list[float]:
+def lbfgs(loss, image: torch.Tensor, evaluations: int) -> list[float]:
     """The objective from white noise after 1, 2, ... evaluations."""
-    start = noise_like(photograph.cpu(), uniform=True).to(device())
+    start = noise_like(image.cpu(), uniform=True).to(device())
     objective = [0.0] * evaluations
     for step in optimize_image(loss, start, steps=evaluations):
         remaining = evaluations - step.evaluations + 1
         objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
     return objective
+
+
+def each_once(machines: Iterable[str]) -> str:
+    """One or more machines, "; " between them, of several such lists."""
+    return "; ".join(dict.fromkeys("; ".join(machines).split("; ")))
 
 
 def summary(rows: list[dict]) -> list[dict]:

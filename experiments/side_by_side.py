@@ -4,30 +4,21 @@
 
 A block a style, with its painting; above the photographs, below them what projected L-BFGS makes of
 the network's own objective, then what the network makes in one pass. The painting of NAME is
-FOLDER/NAME.jpg. Writes the picture and, in the results, both objectives and how many evaluations of
-L-BFGS one pass is worth (null: more than were spent).
+FOLDER/NAME.jpg. Writes the picture and, in the results, a fingerprint of the networks' file, both
+objectives, and how many evaluations of L-BFGS one pass is worth (null: more than were spent).
 """
 
 import argparse
 from pathlib import Path
 
 import torch
-from shared import load_trained
+from shared import digest, load_trained, save, sheet
 from tqdm import tqdm
 
-from perceptual_edu import (
-    LossNetwork,
-    device,
-    load_image,
-    noise_like,
-    optimize_image,
-    photo,
-    save_image,
-    style,
-    stylize,
-)
-from perceptual_edu.assets import data_folder, file_or_bundled
-from perceptual_edu.evaluation import make_report, write_report
+from perceptual_edu import LossNetwork, device, load_image, noise_like, optimize_image, photo
+from perceptual_edu.assets import data_folder, file_or_bundled, style
+from perceptual_edu.images import save_image
+from perceptual_edu.inference import stylize
 from perceptual_edu.networks import trained_styles
 from perceptual_edu.scale import scale
 
@@ -43,23 +34,24 @@ def main() -> None:
     photographs = [load_image(photo(name), square=arguments.side) for name in PHOTOGRAPHS]
     photographs = photographs[: arguments.photographs]
     blank = torch.full_like(photographs[0], 255)
-    rows, table = [[blank, *photographs]], []
+    pictures, rows = [[blank, *photographs]], []
     for name in tqdm(arguments.styles, unit="style"):
         network, recipe = load_trained(shipped[name], arguments.paintings)
         loss = recipe.loss(phi)
         optimised, passed = [], []
         for title, photograph in zip(PHOTOGRAPHS, photographs, strict=False):
             picture, row = compare(network.to(device()), loss, photograph, steps)
-            table.append({"style": name, "photograph": title} | row)
+            rows.append({"style": name, "photograph": title} | row)
             optimised.append(picture)
             passed.append(stylize(network, photograph))
         painting = load_image(file_or_bundled(recipe.style, style), square=arguments.side)
-        rows += [[painting, *optimised], [blank, *passed]]
-    sheet = torch.cat([torch.cat([p.cpu() for p in row], dim=3) for row in rows], dim=2)
-    save_image(sheet, arguments.pictures / f"{arguments.name}.jpg", quality=68)
-    settings = {"side": arguments.side, "evaluations": steps, "network": "styles"}
+        pictures += [[painting, *optimised], [blank, *passed]]
+    save_image(sheet(pictures), arguments.pictures / f"{arguments.name}.jpg", quality=68)
+    files = [shipped[name].file for name in arguments.styles]
+    settings = {"side": arguments.side, "evaluations": steps}
+    settings["networks"] = {file.stem: digest(file) for file in files}
     what = "objective of a pass and of Gatys' optimisation, as parts of the photograph's"
-    write_report(make_report(what, settings, rows=table), arguments.out)
+    save(arguments.out, what, settings, rows=rows)
 
 
 def parsed() -> argparse.Namespace:

@@ -12,6 +12,7 @@ as you like, train one network again. Another --out begins anew.
 """
 
 from itertools import product
+from operator import itemgetter
 from pathlib import Path
 
 from shared import digest, kept, networks_for, result_parser, save
@@ -23,6 +24,9 @@ from perceptual_edu.datasets.sr_benchmarks import SETS, differing
 from perceptual_edu.devices import hardware
 from perceptual_edu.evaluation import JUDGES, mean_scores, read_report, score_pictures
 from perceptual_edu.networks import FACTORS
+
+# What makes a row of the tables another one.
+identity = itemgetter("set", "model", "factor", "blur", "histogram", "digest")
 
 
 def main() -> None:
@@ -50,11 +54,6 @@ def main() -> None:
             print(how, name, {model: round(found[model]["psnr"], 2) for model in todo})
             write(arguments.out, tables + list(known.values()), arguments.folder)
     write(arguments.out, tables, arguments.folder)  # without networks that are no more
-
-
-def identity(table: dict) -> tuple:
-    """What makes a row of the tables another one."""
-    return tuple(table[n] for n in ("set", "model", "factor", "blur", "histogram", "digest"))
 
 
 def write(out: Path, tables: list[dict], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The scripts that make data/results/, at the smallest size."""
 
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -65,11 +66,15 @@ def test_figure5_goes_on_where_it_was_and_knows_what_a_pass_is_worth(run, tmp_pa
     assert summary["photographs"] == 2
     # The same objective: only the pass of a network that was trained again is new.
     report = read_report(out := tmp_path / "figure5.json")
-    report["rows"][0] |= {"digest": "another", "pass": {"total": 1}, "objective": [9] * 25}
+    here, there = row["machine"], "another machine, float32"
+    known = {"machine": there, "objective": [9] * 25}
+    report["rows"][0] |= known | {"digest": "another", "pass": {"total": 1}}
     write_report(report, out)
     again = run("figure5", folder, *how)
     assert [r["photograph"] for r in again["rows"]] == ["hedgehog", "raccoon"]
-    assert again["rows"][0] == row | {"objective": [9] * 25, "worth": 1}
+    assert again["rows"][0] == row | known | {"machine": f"{there}; {here}", "worth": 1}
+    assert again["rows"][1]["machine"] == both["machine"] == here
+    assert again["machine"] == f"{there}; {here}"
 
 
 def test_table1_has_every_time_and_what_follows_from_them(run):
@@ -303,6 +308,9 @@ def test_a_pass_and_the_optimisation_stand_side_by_side(run, tmp_path):
     assert all(row["pass"] > 0 and row["optimised"] > 0 for row in report["rows"])
     for row in report["rows"]:
         assert (row["worth"] is None) == (row["optimised"] > row["pass"])
+    (network,) = {trained.file for trained in trained_styles() if trained.number is not None}
+    digest = hashlib.sha256(network.read_bytes()).hexdigest()
+    assert report["settings"]["networks"] == {"styles": digest[:12]}
     assert load_image(tmp_path / "figure6.jpg").shape == (1, 3, 5 * 32, 3 * 32)
 
 

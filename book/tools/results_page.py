@@ -8,79 +8,51 @@ script. Every number of ours and every verdict is computed from the files of res
 cards of the trained networks.
 """
 
-import argparse
-import json
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import pages
 from claims import AGREES, CLAIMS, DIFFERS, EXCEEDS, LONGER, MODELS, NOT_MEASURED, all_steps
+from pages import table
 from scipy.stats import binomtest
 
-from perceptual_edu.assets import checkpoint, checkpoints, data_folder
+from perceptual_edu.assets import checkpoint, checkpoints
 from perceptual_edu.evaluation import read_report
-from perceptual_edu.files import written_atomically
 from perceptual_edu.networks import read_card
 
-PAGE = Path(__file__).resolve().parents[1] / "results.md"
 TEMPLATE = Path(__file__).with_suffix(".txt")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only compare")
-    arguments = parser.parse_args()
-    text = page()
-    if PAGE.exists() and PAGE.read_text() == text:
-        return 0
-    if arguments.check:
-        print(
-            f"{PAGE}: does not fit data/results; run python {Path(__file__).name}", file=sys.stderr
-        )
-        return 1
-    with written_atomically(PAGE) as temporary:
-        temporary.write_text(text)
-    return 0
-
-
 def page() -> str:
-    published = json.loads((data_folder() / "results" / "published.json").read_text())
+    published = pages.published()
     reports = {name: newest(read_report(name)) for name in COMMANDS}
     claims = {name: list(found(reports, published)) for name, found in CLAIMS.items()}
     head = ("claim", "published", "here", "how", "verdict")
-    parts = {name: table(head, (claim.row() for claim in each)) for name, each in claims.items()}
     papers = [claim for name, each in claims.items() for claim in each if name != "calibration"]
-    parts["score"] = score(papers)
-    parts |= judge_tables(reports["judge"]) | {
-        "robustness": robustness_table(reports["robustness"])
-    }
     figures = {name: reports[name] for name in ("figure6", "figure7")}
-    parts |= {name: report["settings"] for name, report in figures.items()}
-    parts["side_by_side"] = {n: side_by_side_table(r["rows"]) for n, r in figures.items()}
-    parts["by_processor"] = speed_table(read_report("history"))
-    parts["overlap"] = overlap_table(reports["photographs"])
-    parts["again"] = table(
-        ("file", "machine", "when", "command"),
-        (
-            (f"`{name}.json`", report["machine"], report["when"][:10], f"`{COMMANDS[name]}`")
-            for name, report in reports.items()
-        ),
+    again = (
+        (f"`{name}.json`", report["machine"], report["when"][:10], f"`{COMMANDS[name]}`")
+        for name, report in reports.items()
     )
-    parts |= facts(reports, published)
-    machines = {name: report["machine"] for name, report in reports.items()}
-    return TEMPLATE.read_text().format(machine=machines, **parts)
+    return TEMPLATE.read_text().format(
+        machine={name: report["machine"] for name, report in reports.items()},
+        **{name: table(head, (claim.row() for claim in each)) for name, each in claims.items()},
+        score=score(papers),
+        **{name: report["settings"] for name, report in figures.items()},
+        side_by_side={name: side_by_side(report["rows"]) for name, report in figures.items()},
+        **judge_tables(reports["judge"]),
+        robustness=robustness_table(reports["robustness"]),
+        by_processor=speed_table(read_report("history")),
+        overlap=overlap_table(reports["photographs"]),
+        again=table(("file", "machine", "when", "command"), again),
+        **facts(reports, published),
+    )
 
 
 def newest(found: dict | list[dict]) -> dict:
     return found[-1] if isinstance(found, list) else found
-
-
-def table(head: tuple[str, ...], rows: Iterable[tuple]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def score(claims: Iterable) -> str:
@@ -95,6 +67,7 @@ def facts(reports: dict, published: dict) -> dict:
     """What the text beside the tables says."""
     rows = [row["pass"] for row in reports["figure5"]["rows"] if row["network"] == "starry_night"]
     others = [line for line in reports["figure5"]["summary"] if line["network"] not in LONGER]
+    where = [row["machine"] for row in reports["figure5"]["rows"] if row["network"] not in LONGER]
     runs, step = reports["lbfgs"]["objective"], reports["bench_train"]
     return {
         "steps": max(all_steps(read_card(checkpoint(name))) for name in LONGER),
@@ -103,6 +76,7 @@ def facts(reports: dict, published: dict) -> dict:
             f"{line['network'].removeprefix('styles/').replace('_', ' ')} {line['worth'][1]:.3g}"
             for line in sorted(others, key=lambda line: -line["worth"][1])
         ),
+        "others_on": "; ".join(dict.fromkeys(where)),
         "ours": runs["ours, from noise"]["300"],
         "scipy": runs["SciPy's L-BFGS-B, from noise"]["300"],
         "longest": max(all_steps(read_card(p)) for p in checkpoints() if p.stem.startswith("x")),
@@ -115,7 +89,7 @@ def facts(reports: dict, published: dict) -> dict:
     }
 
 
-def side_by_side_table(rows: list[dict]) -> str:
+def side_by_side(rows: list[dict]) -> str:
     """What is left of the objective after a pass and after the optimisation, for each style."""
     lines = []
     for name in dict.fromkeys(row["style"] for row in rows):
@@ -123,12 +97,7 @@ def side_by_side_table(rows: list[dict]) -> str:
         left = [f"{statistics.median(row[k] for row in mine):.1%}" for k in ("pass", "optimised")]
         worth = sorted(row["worth"] or float("inf") for row in mine)
         lines.append((name.replace("_", " "), *left, f"{worth[0]} to {worth[-1]}"))
-    head = (
-        "style",
-        "left after one pass",
-        "after the optimisation",
-        "a pass is worth, evaluations",
-    )
+    head = "style", "left after one pass", "after the optimisation", "a pass is worth, evaluations"
     return table(head, lines)
 
 
@@ -152,6 +121,8 @@ def ssim_table(tables: list[dict], published: list[dict]) -> str:
 # ---------------------------------------------------------------- the judge
 
 READINGS = ("as it is", "at 224 px")
+TOP = [(number, most) for number in range(len(READINGS)) for most in (1, 5)]
+HEAD = [f"top-{most} {READINGS[number]}" for number, most in TOP]
 GROUPS = ("animals", "people", "the rest")
 
 
@@ -159,14 +130,13 @@ def judge_tables(report: dict) -> dict[str, str]:
     rows = {tuple(row["key"]): row for row in report["tables"]}
     enlarged = [(key, row["shares"]["all"]) for key, row in rows.items() if key[0] == "x"]
     painted = [(key, row["shares"]) for key, row in rows.items() if key[0] == "style"]
-    head = [f"top-{most} {reading}" for reading in READINGS for most in (1, 5)]
     return {
         "judge": table(
-            ("", *head, "feature distance at 1/4, 1/8, 1/16, 1/32"),
+            ("", *HEAD, "feature distance at 1/4, 1/8, 1/16, 1/32"),
             (
                 (
                     f"x{factor}, {model_name(model)}",
-                    *(share(found[name]) for name in head),
+                    *(share(found[name]) for name in HEAD),
                     ", ".join(f"{d:.2f}" for d in found["distances"]),
                 )
                 for (_, factor, model, _), found in enlarged
@@ -206,15 +176,13 @@ def pairs(rows: dict[tuple, dict]) -> str:
     for factor in sorted({factor for factor, _ in pictures}):
         pixel, feature = pictures[factor, "pixel"], pictures[factor, "feature"]
         counts = []
-        for number in range(len(READINGS)):
-            for most in (1, 5):
-                kept = [(feature[n][number] < most, pixel[n][number] < most) for n in pixel]
-                only = [kept.count((True, False)), kept.count((False, True))]
-                chance = binomtest(only[0], sum(only)).pvalue if sum(only) else 1
-                counts.append(f"{only[0]} : {only[1]} (p = {chance:.2g})")
+        for number, most in TOP:
+            kept = [(feature[n][number] < most, pixel[n][number] < most) for n in pixel]
+            only = [kept.count((True, False)), kept.count((False, True))]
+            chance = binomtest(only[0], sum(only)).pvalue if sum(only) else 1
+            counts.append(f"{only[0]} : {only[1]} (p = {chance:.2g})")
         lines.append((f"x{factor}, only the feature loss : only the pixel loss", *counts))
-    head = [f"top-{most} {reading}" for reading in READINGS for most in (1, 5)]
-    return table(("", *head), lines)
+    return table(("", *HEAD), lines)
 
 
 def speed_table(history: list[dict]) -> str:
@@ -292,4 +260,4 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    pages.main(__doc__, "results.md", page)
