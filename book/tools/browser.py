@@ -41,10 +41,8 @@ def find_chromium() -> str | None:
     named = os.environ.get("CHROMIUM")
     if named:
         return shutil.which(named)
-    for name in NAMES:
-        found = shutil.which(name)
-        if found:
-            return found
+    if installed := [found for name in NAMES if (found := shutil.which(name))]:
+        return installed[0]
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -52,11 +50,12 @@ def find_chromium() -> str | None:
     return own if Path(own).exists() else None
 
 
-def missing() -> str | None:
-    """What a picture of the book's pages lacks, and how to get it."""
+def check_there_are_pages() -> None:
+    """SystemExit that says what a picture of the book's pages lacks, and how to get it."""
     if not HTML.is_dir():
-        return f"{HTML} is missing: run `make book` first"
-    return None if find_chromium() else HOW_TO_GET
+        sys.exit(f"{HTML} is missing: run `make book` first")
+    if not find_chromium():
+        sys.exit(HOW_TO_GET)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ behind anybody's back.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import nbformat
@@ -32,7 +31,7 @@ def prepare(notebook: Path, address: str, folder: Path) -> Path:
     return path
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address", help="of the repository, for git")
     parser.add_argument("folder", type=Path, help="where the copies go")
@@ -40,8 +39,7 @@ def main() -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
         print(prepare(notebook, options.address, options.folder))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from browser import HTML, ROOT, chromium, missing, served
+from browser import HTML, ROOT, check_there_are_pages, chromium, served
 from bs4 import BeautifulSoup, Tag
 
 OUT = ROOT / "_build" / "perceptual_edu.pdf"
@@ -148,9 +148,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--page", action="append", help="only this page; may be repeated")
     options = parser.parse_args()
-    if lacking := missing():
-        print(lacking, file=sys.stderr)
-        return 1
+    check_there_are_pages()
     everything = [page for _, pages in parts() for page in pages if page not in ONLY_IN_A_BROWSER]
     cut = print_book(options.page or everything, options.out)
     for code in cut:

@@ -6,10 +6,9 @@ Each page is taken in light and in dark mode at 1280 pixels, and in light mode o
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from browser import chromium, missing, pages, served
+from browser import check_there_are_pages, chromium, pages, served
 
 VIEWS = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -18,15 +17,13 @@ VIEWS = {
 }
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the PNG files go")
     parser.add_argument("--page", action="append", help="only this page; may be repeated")
     parser.add_argument("--view", action="append", choices=VIEWS, help="only this view")
     options = parser.parse_args()
-    if lacking := missing():
-        print(lacking, file=sys.stderr)
-        return 1
+    check_there_are_pages()
     options.folder.mkdir(parents=True, exist_ok=True)
     with served() as address, chromium() as browser:
         for view in options.view or VIEWS:
@@ -50,8 +47,7 @@ def main() -> int:
                 tab.screenshot(path=options.folder / name, full_page=True)
                 print(options.folder / name)
             context.close()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
