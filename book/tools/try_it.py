@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from perceptual_edu import assets, load_image, load_network, photo, stylize
 from perceptual_edu.images import LUMA, to_pil
@@ -58,7 +58,7 @@ TITLES = {
     "stained_glass": "Stained glass",
 }
 SMALL_WORDS = {"a", "an", "and", "by", "in", "of", "on", "the", "with"}
-THUMBNAIL = 144
+THUMBNAIL = (144, 144)
 
 
 def title(name: str) -> str:
@@ -101,10 +101,7 @@ def write_runtimes(folder: Path, runtime: Path) -> dict[str, int]:
 
 def write_thumbnail(picture: Image.Image, path: Path) -> None:
     """The middle square, small."""
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    box = (left, top, left + side, top + side)
-    small = picture.convert("RGB").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS, box)
+    small = ImageOps.fit(picture.convert("RGB"), THUMBNAIL, Image.Resampling.LANCZOS)
     small.save(path, quality=82, optimize=True)
 
 
@@ -148,11 +145,9 @@ def tell_apart(networks: list[dict]) -> None:
 def write_enlargers(folder: Path) -> list[dict]:
     """The networks that enlarge four times, with either loss."""
     titles = {"x4_pixel": "Pixel loss", "x4_feature": "Feature loss"}
-    files = {file.stem: file for file in assets.checkpoints() if file.stem in titles}
     return [
-        write_model(folder, files[name]) | {"title": titles[name]}
-        for name in titles
-        if name in files
+        write_model(folder, assets.checkpoint(name)) | {"title": title}
+        for name, title in titles.items()
     ]
 
 
