@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from tqdm import tqdm
@@ -126,13 +127,19 @@ def check_not_among(sources: Iterable[Path], *results: Path) -> None:
             raise ImageError(f"{result}: is one of the photographs; choose another place for -o")
 
 
-def check_table(out: Path | None) -> Path | None:
+def _check_table(out: Path | None) -> Path | None:
     """Raise OSError or :class:`ImageError` now if a table could not be written as ``out`` later."""
     if out and is_picture_name(out):
         raise ImageError(f"{out}: is a picture's name; a table is written as .json")
     if out:
         check_destination(out)
     return out
+
+
+TableOut = Annotated[  # looked at before minutes of work
+    Path | None, typer.Option("-o", "--out", help="JSON file to write.", callback=_check_table)
+]
+"""The option for a file of numbers."""
 
 
 def _names_in(folder: Path, sources: list[Path]) -> list[Path]:

@@ -11,7 +11,7 @@ import typer
 from .. import assets
 from ..networks.cards import NetworkError
 from ..pictures import ImageError, is_picture_name
-from .paths import check_table, each, for_each, sources_and_results
+from .paths import TableOut, each, for_each, sources_and_results
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,9 +82,7 @@ def score_command(
         list[str] | None, typer.Option(help="Model to score; may be repeated. Default: all.")
     ] = None,
     match_histogram: Histogram = False,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="JSON file to write.", callback=check_table)
-    ] = None,
+    out: TableOut = None,
 ) -> None:
     """Shrink pictures, enlarge them again, and say how near the result is to the original.
 
@@ -105,6 +103,7 @@ def score_command(
         "blur": PAPER_BLUR if blur else 0.0,
         "histogram": match_histogram,
         "phi": LossNetwork().to(device()),
+        "of": len(files),
     }
     rows: list[dict] = []
 
@@ -114,7 +113,6 @@ def score_command(
     try:
         failed = each(files, files, score)
     finally:  # also at Ctrl-C: what has been scored is kept
-        rows = [{"picture": row.pop("picture"), "of": len(files), **row} for row in rows]
         if out and rows:
             write_report(rows, out)
     if not rows:
@@ -140,9 +138,7 @@ def upscaler(model: str, factor: int) -> nn.Module | None:
         raise ValueError(f"--factor is {factor}; wanted is {' or '.join(map(str, FACTORS))}")
     if model == "bicubic":
         return None
-    path = Path(model).expanduser()
-    if not path.exists() and not path.suffix:
-        path = assets.checkpoint(f"x{factor}_{model}")
+    path = assets.file_or_bundled(model, lambda name: assets.checkpoint(f"x{factor}_{name}"))
     if is_picture_name(path):
         raise NetworkError(f"{path}: is a picture; wanted is a trained super-resolution network")
     network = load_network(path)

@@ -19,13 +19,7 @@ from .metrics import JUDGES, is_grey_file, scores
 
 
 def score_pictures(
-    folder: str | Path,
-    networks: Mapping[str, nn.Module | None],
-    *,
-    factor: int,
-    blur: float = 0.0,
-    histogram: bool = False,
-    phi: LossNetwork | None = None,
+    folder: str | Path, networks: Mapping[str, nn.Module | None], **how
 ) -> Iterator[dict]:
     """Shrink each picture of a folder, enlarge it with each network, and compare.
 
@@ -33,20 +27,13 @@ def score_pictures(
     ----------
     folder
         High-resolution pictures, at least 64 pixels a side.
-    networks
-        Name -> network, or None for bicubic enlargement.
-    factor, blur
-        As in :func:`~perceptual_edu.datasets.degradation.degrade`.
-    histogram
-        Match each result's histogram to its input's.
-    phi
-        For the perceptual distance, which is left out otherwise.
+    networks, how
+        As for :func:`score_picture`: ``factor``, ``blur``, ``histogram``, ``phi``.
 
     Yields
     ------
     dict
-        For each picture and network: ``picture``, ``of`` (how many), ``model``, ``psnr``,
-        ``ssim``, and the distances.
+        For each picture and network the row of :func:`score_picture`.
 
     Raises
     ------
@@ -56,10 +43,8 @@ def score_pictures(
         If one of them cannot be read: a table of the rest would not be comparable.
     """
     files = picture_files(Path(folder))
-    how = {"factor": factor, "blur": blur, "histogram": histogram, "phi": phi}
     for path in files:
-        for row in score_picture(path, networks, **how):
-            yield {"picture": row.pop("picture"), "of": len(files), **row}
+        yield from score_picture(path, networks, of=len(files), **how)
 
 
 def score_picture(
@@ -67,11 +52,40 @@ def score_picture(
     networks: Mapping[str, nn.Module | None],
     *,
     factor: int,
-    blur: float,
-    histogram: bool,
-    phi: LossNetwork | None,
+    blur: float = 0.0,
+    histogram: bool = False,
+    phi: LossNetwork | None = None,
+    of: int = 1,
 ) -> Iterator[dict]:
-    """One picture's part of :func:`score_pictures`, without ``of``."""
+    """Shrink a picture, enlarge it with each network, and compare.
+
+    Parameters
+    ----------
+    path
+        A high-resolution picture, at least 64 pixels a side.
+    networks
+        Name -> network, or None for bicubic enlargement.
+    factor, blur
+        As in :func:`~perceptual_edu.datasets.degradation.degrade`.
+    histogram
+        Match each result's histogram to its input's.
+    phi
+        For the perceptual distance, which is left out otherwise.
+    of
+        How many pictures there are, for the rows.
+
+    Yields
+    ------
+    dict
+        For each network: ``picture``, ``of``, ``model``, ``psnr``, ``ssim``, and the distances.
+
+    Raises
+    ------
+    SuperResolutionError
+        If the picture is too small.
+    ImageError
+        If it cannot be read.
+    """
     truth = crop_to_multiple(load_image(path), factor)
     if min(truth.shape[2:]) < 64:
         raise SuperResolutionError(f"{path}: less than 64 pixels wide or high")
@@ -79,7 +93,7 @@ def score_picture(
     for name, network in networks.items():
         image = enlarge(network, low, factor, histogram=histogram)
         found = scores(image, truth, shave=factor, grey=is_grey_file(path), phi=phi)
-        yield {"picture": path.stem, "model": name, **found}
+        yield {"picture": path.stem, "of": of, "model": name, **found}
 
 
 def enlarge(
