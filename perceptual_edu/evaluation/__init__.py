@@ -14,17 +14,7 @@ from ..lazy import on_demand
 
 if TYPE_CHECKING:  # imported when first used
     from .judge import DEPTHS, Judge, Judgement, class_names, feature_distances, judge_weights
-    from .metrics import (
-        JUDGES,
-        direction_distance,
-        is_grey_file,
-        perceptual_distance,
-        perceptual_distances,
-        psnr_y,
-        scores,
-        ssim_y,
-        wilson_interval,
-    )
+    from .metrics import JUDGES, is_grey_file, perceptual_distance, psnr_y, ssim_y, wilson_interval
     from .reports import ResultError, make_report, read_report, write_report
     from .super_resolution import SuperResolutionError, enlarge, mean_scores, score_pictures
 
@@ -38,7 +28,6 @@ __all__ = [
     "ResultError",
     "SuperResolutionError",
     "class_names",
-    "direction_distance",
     "enlarge",
     "feature_distances",
     "is_grey_file",
@@ -46,11 +35,9 @@ __all__ = [
     "make_report",
     "mean_scores",
     "perceptual_distance",
-    "perceptual_distances",
     "psnr_y",
     "read_report",
     "score_pictures",
-    "scores",
     "ssim_y",
     "wilson_interval",
     "write_report",

@@ -7,6 +7,7 @@ Float32, PyTorch's default memory layout, no switch. Whoever times it switches T
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from ..images import load_image
 from ..losses import CONTENT_LAYER, STYLE_LAYERS
 from ..networks.blocks import UpsampleBlock
 from ..networks.style import StyleNet
-from ..training.recipes import StyleRecipe, SuperResolutionRecipe
+from ..training.recipes import Recipe, StyleRecipe, SuperResolutionRecipe
 from ..vgg_weights import read_vgg16, vgg16_weights
 
 
@@ -89,36 +90,37 @@ def plain_training(recipe: StyleRecipe, bank: RandomCrops) -> Iterator[float]:
     network = plainly(StyleNet(width=recipe.width).to(device()))
     painting = load_image(style(recipe.style), long_side=recipe.style_size).to(device())
     features, objective = plain_objective(painting)
-    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    step = 0
-    while True:
-        photographs = bank.batch(step).contiguous()
-        adam.zero_grad()
+
+    def loss(photographs: Tensor) -> Tensor:
         with torch.no_grad():
             target = features(photographs)[CONTENT_LAYER]
-        total = objective(network(photographs), target)
-        total.backward()
-        adam.step()
-        step += 1
-        yield float(total.detach())
+        return objective(network(photographs), target)
+
+    return _steps(network, recipe, bank, loss)
 
 
 def plain_sr_training(recipe: SuperResolutionRecipe, bank: RandomCrops) -> Iterator[float]:
     network = plainly(recipe.network().to(device()))
     features = plain_features(device(), convs=4)
-    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    step = 0
-    while True:
-        truth = bank.batch(step).contiguous()
-        adam.zero_grad()
+
+    def loss(truth: Tensor) -> Tensor:
         result = network(degrade(truth, recipe.factor))
         if recipe.loss == "pixel":
-            total = F.mse_loss(result, truth)
-        else:
-            with torch.no_grad():
-                target = features(truth)["relu2_2"]
-            total = F.mse_loss(features(result)["relu2_2"], target)
+            return F.mse_loss(result, truth)
+        with torch.no_grad():
+            target = features(truth)["relu2_2"]
+        return F.mse_loss(features(result)["relu2_2"], target)
+
+    return _steps(network, recipe, bank, loss)
+
+
+def _steps(
+    network: nn.Module, recipe: Recipe, bank: RandomCrops, loss: Callable[[Tensor], Tensor]
+) -> Iterator[float]:
+    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    for step in count():
+        adam.zero_grad()
+        total = loss(bank.batch(step).contiguous())
         total.backward()
         adam.step()
-        step += 1
         yield float(total.detach())

@@ -55,15 +55,12 @@ def value_and_gradient(objective: Callable[[Tensor], Tensor], image: Tensor) -> 
 
 def seconds_of(work: Callable) -> tuple[float, object]:
     """How long some work takes, the device's included, and what it returns."""
-    _synchronize()
+    synchronize = torch.get_device_module(device()).synchronize
+    synchronize()
     begin = time.perf_counter()
     result = work()
-    _synchronize()
+    synchronize()
     return time.perf_counter() - begin, result
-
-
-def _synchronize() -> None:
-    torch.get_device_module(device()).synchronize()
 
 
 def endlessly(start: Callable[[], Iterable[Step]]) -> Iterator[int]:
