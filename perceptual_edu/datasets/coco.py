@@ -13,9 +13,9 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import NamedTuple
 
 from .index import PhotosError, finished_index, writing
 from .packing import Packed, locked, pack_archive
@@ -27,8 +27,7 @@ COCO_2014_BYTES = 13_510_573_713
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
-class Downloaded:
+class Downloaded(NamedTuple):
     """Bytes so far, with those of earlier, interrupted runs, and in all (None: not known)."""
 
     done: int
@@ -155,7 +154,10 @@ def _reason(url: str, error: Exception, part: Path) -> str:
 
 def _fetch(url: str, part: Path, size: int | None) -> Iterator[Downloaded]:
     """One connection's worth. Raises ConnectionError if it ends too early."""
-    known = _read_identity(part)
+    try:
+        known = json.loads(_identity(part).read_text())
+    except (FileNotFoundError, ValueError):  # not begun, or killed while writing it
+        known = {}
     start = _length(part) if known else 0
     if start and start == known["length"]:
         return
@@ -210,13 +212,6 @@ def _check_size(url: str, part: Path, total: int | None, size: int | None, start
 
 def _identity(part: Path) -> Path:
     return part.with_name(part.name + ".json")
-
-
-def _read_identity(part: Path) -> dict:
-    try:
-        return json.loads(_identity(part).read_text())
-    except (FileNotFoundError, ValueError):  # not begun, or killed while writing it
-        return {}
 
 
 def _length(part: Path) -> int:

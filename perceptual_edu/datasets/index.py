@@ -14,8 +14,8 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,8 +41,7 @@ def writing(path: Path) -> Iterator[None]:
         ) from None
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A file to pack."""
 
     name: str

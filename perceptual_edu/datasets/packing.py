@@ -14,10 +14,10 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -44,8 +44,7 @@ Source = str | Path | Iterable[str | Path]
 """A folder, or several, or files."""
 
 
-@dataclass(frozen=True)
-class Packed:
+class Packed(NamedTuple):
     """One file has been packed, or skipped."""
 
     done: int
@@ -113,9 +112,7 @@ def pack_archive(
             for member in opened.infolist()
             if _is_photo(member.filename)
         ]
-        if not items:
-            raise PhotosError(f"{archive}: no photographs in there ({', '.join(SUFFIXES)})")
-        yield from _pack(sorted(items, key=attrgetter("name")), Path(out), short_side, workers)
+        yield from _pack(_in_order(items, archive), Path(out), short_side, workers)
 
 
 def find_photos(folders: Source) -> list[Item]:
@@ -134,8 +131,11 @@ def find_photos(folders: Source) -> list[Item]:
         paths = [root] if root.is_file() else _below(root)
         start = root.parent if root.is_file() or len(roots) > 1 else root
         items += [Item(_text(p.relative_to(start)), p.stat().st_size, p.read_bytes) for p in paths]
+    return _in_order(items, ", ".join(map(str, roots)))
+
+
+def _in_order(items: list[Item], places: object) -> list[Item]:
     if not items:
-        places = ", ".join(map(str, roots))
         raise PhotosError(f"{places}: no photographs in there ({', '.join(SUFFIXES)})")
     return sorted(items, key=attrgetter("name"))
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from PIL import Image
@@ -30,8 +31,7 @@ class ClipError(MendableError):
     """A clip cannot be read or written; the message names the file and says why."""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """A picture of a clip."""
 
     image: Tensor

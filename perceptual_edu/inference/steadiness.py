@@ -48,21 +48,23 @@ class Steadiness:
     steady
         From 0, none, to below 1.
 
+    Attributes
+    ----------
+    memory
+        :math:`r` and :math:`o` of the frame before; a run that goes on sets that frame and its
+        painting.
+
     Raises
     ------
     ValueError
-        If it is another number.
+        If ``steady`` is another number.
     """
 
     def __init__(self, steady: float = STEADY) -> None:
         if not 0 <= steady < 1:
             raise ValueError(f"steady is {steady:g}; wanted is a number from 0 to below 1")
         self.steady = steady
-        self.memory: tuple[Tensor, Tensor] | None = None  # r and o
-
-    def remember(self, frame: Tensor, painted: Tensor) -> None:
-        """Go on from a frame and its painting."""
-        self.memory = frame, painted
+        self.memory: tuple[Tensor, Tensor] | None = None
 
     @torch.inference_mode()
     def blend(self, frame: Tensor, painted: Tensor) -> Tensor:
@@ -75,7 +77,7 @@ class Steadiness:
             seen, before = (moved(image, shift) for image in self.memory)
             weight = self.steady * stillness(frame, seen) * (seen >= 0).all(1, keepdim=True)
             frame, painted = torch.lerp(frame, seen, weight), torch.lerp(painted, before, weight)
-        self.remember(frame, painted)
+        self.memory = frame, painted
         return painted
 
 

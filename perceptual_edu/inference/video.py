@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -18,8 +18,7 @@ from .steadiness import STEADY, Steadiness
 from .stylization import stylize
 
 
-@dataclass(frozen=True)
-class PaintedFrame:
+class PaintedFrame(NamedTuple):
     """What :func:`stylize_video` yields of each frame once it is written."""
 
     number: int
@@ -105,7 +104,7 @@ def _painted(
                 number += 1
                 if number <= done:
                     if number == done:
-                        blend.remember(item.image, load_image(out / frame_name(number)))
+                        blend.memory = item.image, load_image(out / frame_name(number))
                     continue
                 image = blend.blend(item.image, paint(item.image))
                 film.add(image, item.time, item.duration)
