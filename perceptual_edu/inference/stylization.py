@@ -79,48 +79,28 @@ def stylize(
         raise ValueError(f"stylize takes one image, (1, 3, H, W), not {tuple(image.shape)}")
     dtype = dtype or fast_dtype()
     network = network.only(style)
-    _check_memory(network, image, dtype)
+    striped, where = can_be_in_strips(network), next(network.parameters()).device
     height, width = image.shape[2:]
+    values = (0.75 if striped else 6) * network.config["width"]
+    needed = height * width * (values * dtype.itemsize + 24) + 4e8
+    check_memory(f"a picture of {width} x {height} pixels", needed, where)
     margin = min(margin, height - 1, width - 1)  # all that can be reflected
     wider = F.pad(image, (margin,) * 4, mode="reflect") if margin else image
     output = torch.empty_like(image, dtype=torch.float32)
-    strips: Iterable[tuple[int, Tensor]]
-    if can_be_in_strips(network):
-        strips = in_strips(network, wider, dtype=dtype, strip=strip)
-    else:
-        strips = [(0, _whole(network, wider, dtype))]
+    strips: Iterable[tuple[int, Tensor]] = in_strips(network, wider, dtype=dtype, strip=strip)
     with torch.inference_mode():
+        if not striped:
+            with evaluating(network), autocast(where, dtype):
+                strips = [(0, network(wider.to(where)))]
         for first, y in strips:
             top = max(first - margin, 0)
             y = y[:, :, top + margin - first :, margin : margin + width][
                 :, :, : max(height - top, 0)
             ]
             rows = slice(top, top + y.shape[2])
-            photo = image[:, :, rows].float()
-            output[:, :, rows] = _mixed(photo, y.to(image.device), strength, keep_colors)
+            photo, y = image[:, :, rows].float(), y.to(image.device)
+            if keep_colors:
+                # In YIQ and YCbCr alike, another luma and the same colour move R, G, B by as much.
+                y = (photo + brightness(y - photo)).clamp(0, 255)
+            output[:, :, rows] = torch.lerp(photo, y, strength)
     return output
-
-
-@torch.inference_mode()
-def _whole(network: StyleNet, image: Tensor, dtype: torch.dtype) -> Tensor:
-    where = next(network.parameters()).device
-    with evaluating(network), autocast(where, dtype):
-        return network(image.to(where))
-
-
-def _mixed(photo: Tensor, y: Tensor, strength: float, keep_colors: bool) -> Tensor:
-    if keep_colors:
-        # In YIQ and YCbCr alike, another luma and the same colour move R, G and B by as much.
-        y = (photo + brightness(y - photo)).clamp(0, 255)
-    return torch.lerp(photo, y, strength)
-
-
-# ---------------------------------------------------------------- memory
-
-
-def _check_memory(network: StyleNet, image: Tensor, dtype: torch.dtype) -> None:
-    height, width = image.shape[2:]
-    values = (0.75 if can_be_in_strips(network) else 6) * network.config["width"]
-    needed = height * width * (values * dtype.itemsize + 24) + 4e8
-    where = next(network.parameters()).device
-    check_memory(f"a picture of {width} x {height} pixels", needed, where)

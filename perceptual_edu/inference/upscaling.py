@@ -11,7 +11,7 @@ from skimage.exposure import match_histograms
 from torch import Tensor, nn
 
 from ..devices import autocast, check_memory, fast_dtype
-from ..images import bicubic, brightness, to_8_bit
+from ..images import bicubic, brightness, to_8_bit, to_pil
 from ..networks.blocks import check_image
 from ..networks.super_resolution import SRCNN, SuperResolutionNet
 from .modes import evaluating
@@ -72,20 +72,15 @@ def upscale(
     factor = network.config["factor"]
     height, width = image.shape[2:]
     size = (1, 3, factor * height, factor * width)
-    _check_memory(size, image.device, histogram)
+    # The result, as it is and on its way into a file; matching works on 64-bit numbers.
+    needed = size[2] * size[3] * (10 + (100 if histogram else 0)) + 4e8
+    check_memory(f"a result of {size[3]} x {size[2]} pixels", needed, image.device)
     result = torch.empty(size, dtype=torch.uint8, device=image.device)
     whole = network.config.get("norm") == "instance"
     tile = max(height, width) if whole else tile
     for top, left, y in _tiles(network, image, tile, dtype, keep_colors):
         result[:, :, top : top + y.shape[2], left : left + y.shape[3]] = y
     return match_histogram(result, image).to(torch.uint8) if histogram else result
-
-
-def _check_memory(size: tuple[int, ...], where: torch.device, histogram: bool) -> None:
-    # The result, as it is and on its way into a file; matching works on 64-bit numbers.
-    height, width = size[2:]
-    needed = height * width * (10 + (100 if histogram else 0)) + 4e8
-    check_memory(f"a result of {width} x {height} pixels", needed, where)
 
 
 def with_colors_of(low: Tensor, y: Tensor) -> Tensor:
@@ -167,7 +162,7 @@ def match_histogram(image: Tensor, low: Tensor) -> Tensor:
     Tensor
         Tensor of shape (1, 3, H, W), float32, whole numbers.
     """
-    pixels, reference = _as_array(image), _as_array(low)
+    pixels, reference = np.asarray(to_pil(image)), np.asarray(to_pil(low))
     matched = match_histograms(pixels, reference, channel_axis=2)
     for c in range(3):
         if _is_flat(reference[:, :, c]):
@@ -191,9 +186,3 @@ def _match_ranks(channel: np.ndarray, reference: np.ndarray) -> np.ndarray:
     )
     levels = np.searchsorted(wanted.cumsum(), counts.cumsum() - counts / 2)
     return levels.clip(0, 255)[channel]
-
-
-def _as_array(image: Tensor) -> np.ndarray:
-    """(H, W, 3), uint8."""
-    pixels = image if image.dtype == torch.uint8 else to_8_bit(image).to(torch.uint8)
-    return pixels[0].permute(1, 2, 0).cpu().numpy()
