@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -69,9 +69,9 @@ def curves(
     return figure
 
 
-def bars(series: Mapping[str, Mapping[str, float]], *, y: str = "", width: float = PAGE) -> Figure:
+def bars(series: Mapping[str, Mapping[str, float]], *, y: str = "") -> Figure:
     """Groups of bars: series -> group -> height. The groups are those of the first series."""
-    figure, axis = panel(width=width)
+    figure, axis = panel()
     groups = list(next(iter(series.values())))
     wide = 0.8 / len(series)
     for i, (name, values) in enumerate(series.items()):
@@ -138,7 +138,11 @@ def points(
     figure, axes = panel(1, len(diagrams), width=width, height=height, squeeze=False)
     names = list(dict.fromkeys(name for found in diagrams.values() for name in found))
     if path:
-        _path(axes[0, -1], path)
+        last = axes[0, -1]
+        last.plot(*zip(*path.values(), strict=True), "o-", color="0.4", markersize=4, linewidth=1.5)
+        for label, place in path.items():
+            how = dict(xytext=(5, -11), textcoords="offset points", fontsize=9)
+            last.annotate(label, place, **how)
     for axis, (title, found) in zip(axes[0], diagrams.items(), strict=True):
         for name, (a, b) in found.items():
             i = names.index(name)
@@ -150,16 +154,9 @@ def points(
     return figure
 
 
-def _path(axis: Axes, path: Mapping[str, tuple[float, float]]) -> None:
-    axis.plot(*zip(*path.values(), strict=True), "o-", color="0.4", markersize=4, linewidth=1.5)
-    for label, place in path.items():
-        axis.annotate(label, place, xytext=(5, -11), textcoords="offset points", fontsize=9)
-
-
 def heat(
     maps: Mapping[str, Tensor],
     *,
-    columns: int | None = None,
     limits: tuple[float, float] | None = None,
     extent: tuple[float, float, float, float] | None = None,
     x: str = "",
@@ -172,9 +169,7 @@ def heat(
     Parameters
     ----------
     maps
-        Title -> a tensor (H, W).
-    columns
-        Maps in a row; at most four by default.
+        Title -> a tensor (H, W). At most four stand in a row.
     limits
         The values of the darkest and the lightest colour; for each map its own by default.
     extent
@@ -184,8 +179,8 @@ def heat(
     form
         How to write each number into its place, for example ``".0f"``; not at all by default.
     """
-    rows = -(-len(maps) // (columns or 4))
-    columns = columns or -(-len(maps) // rows)
+    rows = -(-len(maps) // 4)
+    columns = -(-len(maps) // rows)
     height = rows * (PAGE / columns + 0.25) + (0.6 if label else 0)
     figure, axes = panel(rows, columns, height=height, squeeze=False)
     low, high = limits or (None, None)
@@ -197,13 +192,9 @@ def heat(
         axis.set(title=title, xlabel=x, ylabel=y if axis is axes[0, 0] else "")
         if extent is None:
             axis.set(xticks=[], yticks=[])
-        for (i, k), value in _entries(values if form else values[:0]):
+        for (i, k), value in np.ndenumerate(values.double().numpy() if form else []):
             ink = "white" if image.norm(value) < 0.6 else "black"
             axis.text(k, i, format(value, form), ha="center", va="center", color=ink)
     if label:
         figure.colorbar(image, ax=axes, label=label, location="bottom", shrink=0.5, aspect=40)
     return figure
-
-
-def _entries(values: Tensor) -> list[tuple[tuple[int, int], float]]:
-    return [((i, k), v) for i, row in enumerate(values.tolist()) for k, v in enumerate(row)]

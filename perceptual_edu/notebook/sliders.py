@@ -19,8 +19,6 @@ from torch import Tensor
 
 from ..images import to_pil
 
-_JPEG_QUALITY = 80
-
 # The only home of the sliders' look and behaviour. It travels inside each output, because an
 # output must work alike in the built book, in JupyterLab and in an exported page. Sanitised
 # (a notebook that is not trusted, a printer), one picture and its caption remain.
@@ -76,7 +74,7 @@ def picture_sliders(
         PIL image. Every combination must be there. All are stored in the output as JPEGs, so keep
         them small: 27 of 256 pixels are about 0.5 MB.
     labels
-        For each slider (one to three), its name and the text of each of its places.
+        For each slider, its name and the text of each of its places.
     caption
         Plain text below the picture.
     alt
@@ -99,8 +97,6 @@ def picture_sliders(
     >>> frames = {(i,): Image.new("RGB", (64, 64), (80 * i, 0, 0)) for i in range(3)}
     >>> view = picture_sliders(frames, [("red", ["0", "80", "160"])], "A red square.", "a square")
     """
-    if not 1 <= len(labels) <= 3:
-        raise ValueError(f"picture_sliders takes one to three sliders, not {len(labels)}")
     places = list(itertools.product(*(range(len(values)) for _, values in labels)))
     missing = [place for place in places if place not in pictures]
     if missing:
@@ -110,10 +106,7 @@ def picture_sliders(
         raise ValueError(f"start is {start}; the last place there is is {places[-1]}")
 
     width, height = _picture(pictures[start]).size
-    uris = [
-        f"data:image/jpeg;base64,{base64.b64encode(jpeg_bytes(pictures[place])).decode()}"
-        for place in places
-    ]
+    uris = [_uri(pictures[place]) for place in places]
     words = ", ".join(
         f"{name} {values[i]}" for (name, values), i in zip(labels, start, strict=True)
     )
@@ -125,13 +118,14 @@ def picture_sliders(
         f'<span aria-hidden="true">{html.escape(values[i])}</span></label>'
         for (name, values), i in zip(labels, start, strict=True)
     )
-    data = {"alt": alt, "labels": [[n, list(v)] for n, v in labels], "pictures": uris}
+    data = json.dumps({"alt": alt, "labels": [[n, list(v)] for n, v in labels], "pictures": uris})
+    data = data.replace("<", "\\u003c")  # "</script>" may stand in its strings; it means the same
     return HTML(
         f'<figure class="frames">\n<style>{_STYLE}</style>\n'
         f'<img src="{uris[places.index(start)]}" width="{width}" height="{height}" '
         f'alt="{html.escape(f"{alt}: {words}")}">\n'
         f"{controls}\n<figcaption>{html.escape(caption)}</figcaption>\n"
-        f'<script type="application/json">{_script_safe(json.dumps(data))}</script>\n'
+        f'<script type="application/json">{data}</script>\n'
         f"<script>{{{_SCRIPT}}}</script>\n</figure>"
     )
 
@@ -142,13 +136,12 @@ def _picture(image: Tensor | Image.Image) -> Image.Image:
 
 def jpeg_bytes(image: Tensor | Image.Image) -> bytes:
     buffer = io.BytesIO()
-    _picture(image).save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    _picture(image).save(buffer, "JPEG", quality=80, optimize=True)
     return buffer.getvalue()
 
 
-def _script_safe(text: str) -> str:
-    """JSON may contain "</script>" inside its strings; "<" as an escape means the same."""
-    return text.replace("<", "\\u003c")
+def _uri(image: Tensor | Image.Image) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg_bytes(image)).decode()}"
 
 
 # ---------------------------------------------------------------- two pictures, one slider
@@ -227,8 +220,7 @@ def wipe_slider(
     words = [html.escape(label) for label in labels]
     about = html.escape(alt)
     images = [
-        f'<img src="data:image/jpeg;base64,{base64.b64encode(jpeg_bytes(picture)).decode()}" '
-        f'width="{width}" height="{height}" alt="{about}: {word}">'
+        f'<img src="{_uri(picture)}" width="{width}" height="{height}" alt="{about}: {word}">'
         for picture, word in zip(pictures, words, strict=True)
     ]
     return HTML(
