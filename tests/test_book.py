@@ -5,27 +5,16 @@ was seen is kept, and each test asks one question about it.
 """
 
 import functools
-import importlib.util
 import re
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from built_book import AXE, DARK, STATIC, browser, keep_errors, needs, needs_axe
 
-ROOT = Path(__file__).resolve().parents[1]
+PAGES = browser.pages()
+VENDORED = (STATIC / "vendor" / "mathjax").is_dir()
 
-spec = importlib.util.spec_from_file_location("browser", ROOT / "book" / "tools" / "browser.py")
-browser = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(browser)
-
-PAGES = browser.pages() if browser.HTML.is_dir() else []
-VENDORED = (ROOT / "book" / "_static" / "vendor" / "mathjax").is_dir()
-NONE = "NO BROWSER CHECKS"
-
-pytestmark = [
-    pytest.mark.skipif(not PAGES, reason=f"{NONE}: the book is not built (`make book`)"),
-    pytest.mark.skipif(not browser.find_chromium(), reason=f"{NONE}. {browser.HOW_TO_GET}"),
-]
+pytestmark = needs("book/intro.html")
 needs_vendored_scripts = pytest.mark.skipif(
     not VENDORED, reason="pages use a CDN: npm was missing at set-up (`make setup` says more)"
 )
@@ -69,7 +58,6 @@ LOOK = """async () => {
     };
 }"""
 
-AXE = ROOT / "book" / "_static" / "vendor" / "axe-core" / "axe.min.js"
 # Kinds of faults in what is ours, on every page; the theme's own bars are alike on all.
 RULES = [
     *("color-contrast", "image-alt", "heading-order", "empty-table-header", "list"),
@@ -83,7 +71,6 @@ AUDIT = """async (rules) => {
     return found.violations.flatMap((kind) => kind.nodes.map(
         (node) => `${kind.id}: ${node.html.slice(0, 120)}`));
 }"""
-DARK = "document.documentElement.dataset.theme = document.documentElement.dataset.mode = 'dark'"
 MOST_NODES = 20_000  # contrast of more than that takes half a minute: the library's reference
 
 MOVE_SLIDERS = """() => [...document.querySelectorAll("figure.frames")].map((figure) => {
@@ -125,8 +112,7 @@ def seen():
         def look(page):
             tab = context.new_page()
             errors, requests = [], []
-            tab.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-            tab.on("pageerror", lambda error: errors.append(str(error)))
+            keep_errors(tab, errors)
             tab.on("request", lambda request: requests.append(request.url))
             tab.goto(f"{address}/{page}", wait_until="networkidle")
             for button in tab.locator(".deeper-all").all():  # "Show all deeper sections"
@@ -163,7 +149,7 @@ def barriers(tab):
     return found
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="axe-core was not fetched (`make setup` says more)")
+@needs_axe
 @on_every_page
 def test_no_barrier_for_readers_who_see_or_steer_otherwise(seen, page):
     assert seen(page)["barriers"] == []
