@@ -43,7 +43,7 @@ def main() -> None:
         next(run)
     cuda = device().type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
-    with profile(activities=activities) as found:
+    with profile(activities=activities, acc_events=True) as found:
         for _ in range(arguments.steps):
             float(next(run).terms.total)
     parts: dict[str, float] = {}
