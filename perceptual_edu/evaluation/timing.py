@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -110,8 +111,13 @@ def in_turns(
 
 
 def machine() -> str:
-    """The hardware and its number format: ``"2 cores of Intel(R) Xeon(R) Processor, bfloat16"``."""
-    return f"{hardware()}, {str(fast_dtype()).removeprefix('torch.')}"
+    """The hardware and its number format: ``"2 cores of Intel(R) Xeon(R) Processor, bfloat16"``.
+
+    Where oneDNN is kept from newer instructions, that too: ``", held to AVX2"``.
+    """
+    held = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    number_format = str(fast_dtype()).removeprefix("torch.")
+    return f"{hardware()}, {number_format}" + (f", held to {held}" if held else "")
 
 
 def speed_report(what: str, settings: dict, spent: dict[str, list[float]]) -> dict:
