@@ -81,6 +81,32 @@ _ARMIJO = 1e-4  # the part of the promised decrease that a step must deliver
 def projected_lbfgs(
     evaluate: Evaluator, start: Tensor, steps: int, bounds: tuple[float, float] | None
 ) -> Iterator[Step]:
+    """L-BFGS for pixels that have to stay within bounds.
+
+    A pixel that lies at a bound, and that the gradient pushes against it, is left out of the step;
+    the others take it along a path that is bent at the bounds.
+
+    Parameters
+    ----------
+    evaluate
+        The objective and its gradient; it counts how often it is asked.
+    start
+        The first image, Tensor of shape (B, 3, H, W); it is clipped first.
+    steps
+        Evaluations, at most.
+    bounds
+        The least and the greatest pixel; None: there are none.
+
+    Yields
+    ------
+    Step
+        The start, and then after each iteration, which takes one evaluation or a few.
+
+    Raises
+    ------
+    ValueError
+        If the objective is not finite at the start.
+    """
     low, high = bounds or (-torch.inf, torch.inf)
     x = start.detach().clamp(low, high)
     found, g = evaluate(x)

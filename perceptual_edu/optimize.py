@@ -116,6 +116,8 @@ def gatys(
         Images (1, 3, H, W) in [0, 255]; their sizes need not agree.
     content_weight, style_weight, tv
         lambda_c, lambda_s (for each style layer) and lambda_TV; the authors' values.
+    content_layer, style_layers
+        Where features and Gram matrices are compared.
     start
         Where to begin: ``"noise"`` as the authors' script has it (deviation 1 around VGG's mean
         colour), ``"uniform"`` noise over all pixel values, or ``"content"``.
@@ -143,7 +145,7 @@ def gatys(
         style=dict.fromkeys(style_layers, style_weight) if style_weight else {},
         tv=tv,
     )
-    _check_memory(loss.phi, content, style)
+    _check_memory(loss.phi, image, style)
     _set_targets(loss, content, style)
     return optimize_image(loss, _to_phi(image, loss.phi), steps=steps, method=method)
 
@@ -172,10 +174,16 @@ def invert_features(
         ``"noise"`` or ``"uniform"``, as in :func:`gatys`.
     steps, seed, phi
         As in :func:`gatys`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown ``layer`` or ``start``, or if there is not enough memory.
     """
     loss = PerceptualLoss(phi or LossNetwork.fast(), content={layer: 1.0}, tv=tv)
-    _set_targets(loss, image, None)
     noise = _start(_noises(image, seed), start)
+    _check_memory(loss.phi, noise)
+    _set_targets(loss, image, None)
     return optimize_image(loss, _to_phi(noise, loss.phi), steps=steps)
 
 
@@ -204,11 +212,17 @@ def reconstruct_style(
         As in :func:`gatys`.
     start
         ``"noise"`` or ``"uniform"``, as in :func:`gatys`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown layer or ``start``, or if there is not enough memory.
     """
     weights = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
     loss = PerceptualLoss(phi or LossNetwork.fast(), style=weights, tv=tv)
-    _set_targets(loss, None, style)
     noise = _start(_noises(style.new_empty(1, 3, *size), seed), start)
+    _check_memory(loss.phi, noise, style)
+    _set_targets(loss, None, style)
     return optimize_image(loss, _to_phi(noise, loss.phi), steps=steps)
 
 
@@ -239,13 +253,12 @@ def _to_phi(image: Tensor, phi: LossNetwork) -> Tensor:
     return image.to(phi.device, torch.float32)
 
 
-def _check_memory(phi: LossNetwork, content: Tensor, style: Tensor) -> None:
+def _check_memory(phi: LossNetwork, image: Tensor, style: Tensor | None = None) -> None:
     # As measured: what the gradient needs of phi's features, and what L-BFGS remembers in float32.
     bytes_of_a_number = phi.convs["1_1"].weight.dtype.itemsize
-    for image, needed in (
-        (content, 500 * bytes_of_a_number + 1000),
-        (style, 150 * bytes_of_a_number),
-    ):
+    wanted = [(image, 500 * bytes_of_a_number + 1000)]
+    wanted += [] if style is None else [(style, 150 * bytes_of_a_number)]
+    for image, needed in wanted:
         height, width = image.shape[2:]
         what = f"optimising with a picture of {width} x {height} pixels"
         check_memory(what, needed * height * width, phi.device)

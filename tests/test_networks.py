@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from perceptual_edu.evaluation.plain import plainly
 from perceptual_edu.networks import (
     SRCNN,
-    ConvBlock,
     InstanceNorm,
     NetworkError,
     StyleNet,
@@ -190,19 +189,6 @@ def test_a_network_told_to_do_it_plainly_gives_the_same_pictures(network):
         torch.testing.assert_close(plain(image), at_once, atol=0.02, rtol=0)
     changed = [torch.ops.aten.bmm in c.get_flop_counts()["Global"] for c in (fast, slow)]
     assert changed == [True, False], "whether filters are changed before they are applied"
-
-
-@pytest.mark.parametrize("how", [dict(), dict(upsampling="transposed"), dict(norm="batch")])
-def test_a_stride_of_one_half_makes_a_block_that_doubles(how):
-    torch.manual_seed(0)
-    block = ConvBlock(4, 5, 3, 0.5, **how)
-    torch.manual_seed(0)
-    same = UpsampleBlock(4, 5, **how)
-    assert type(block) is UpsampleBlock
-    x = torch.rand(2, 4, 6, 7)
-    assert torch.equal(copy.deepcopy(block)(x), same(x))
-    assert same(x).shape == (2, 5, 12, 14)
-    assert type(copy.deepcopy(ConvBlock(4, 5, 3))) is ConvBlock
 
 
 @pytest.mark.parametrize("mode", ["reflect", "replicate"])

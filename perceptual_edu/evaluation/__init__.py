@@ -2,7 +2,8 @@
 
 :mod:`~perceptual_edu.evaluation.metrics` scores one picture,
 :mod:`~perceptual_edu.evaluation.super_resolution` a folder of them,
-:mod:`~perceptual_edu.evaluation.judge` asks an independent network, and
+:mod:`~perceptual_edu.evaluation.judge` asks an independent network,
+:mod:`~perceptual_edu.evaluation.flicker` measures how restless a painted film is, and
 :mod:`~perceptual_edu.evaluation.reports` keeps the numbers, from which the book takes them. Speed
 is measured by :mod:`~perceptual_edu.evaluation.speed` against the slow reference of
 :mod:`~perceptual_edu.evaluation.plain`, with the clock of :mod:`~perceptual_edu.evaluation.timing`.

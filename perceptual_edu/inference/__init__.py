@@ -11,7 +11,8 @@ of the whole picture, and so it is computed layer by layer in
 other programs a style network is written as ONNX, :mod:`~perceptual_edu.inference.onnx_export`.
 
 Films go through :mod:`~perceptual_edu.inference.video`, frame by frame: read by
-:mod:`~perceptual_edu.inference.clips`, calmed by :mod:`~perceptual_edu.inference.steadiness`,
+:mod:`~perceptual_edu.inference.clips`, or from a camera by
+:mod:`~perceptual_edu.inference.cameras`, calmed by :mod:`~perceptual_edu.inference.steadiness`,
 written by :mod:`~perceptual_edu.inference.recording`.
 """
 

@@ -118,8 +118,7 @@ class ConvBlock(Block):
     Parameters
     ----------
     c_in, c_out, kernel, stride
-        Of the convolution. (A stride of 1/2, the paper's word for doubling, makes an
-        :class:`UpsampleBlock`, whose kernel is 3.)
+        Of the convolution. (What the paper calls a stride of 1/2 is an :class:`UpsampleBlock`.)
     norm
         One of :data:`NORMS`, or None.
     styles
@@ -129,13 +128,6 @@ class ConvBlock(Block):
     padding
         ``"reflection"``, ``"zero"``, or ``"valid"`` for none.
     """
-
-    def __new__(
-        cls, c_in: int = 0, c_out: int = 0, kernel: int = 3, stride: float = 1, **how: object
-    ) -> Block:
-        if (kernel, stride) == (3, 0.5):
-            return UpsampleBlock(c_in, c_out, **how)
-        return super().__new__(cls)
 
     def __init__(
         self,

@@ -172,7 +172,8 @@ class Trainer:
         """
         self.network.zero_grad()
         with tf32(self.options.tf32), tried_convolutions(self.options.cudnn_benchmark):
-            terms = self.objective(self.f_w, photographs, numbers)  # equation 5 of f_W(x)
+            # Equation 1: equation 5 of f_W(x), averaged over photographs x, lowered by W.
+            terms = self.objective(self.f_w, photographs, numbers)
             terms.total.backward()  # through phi and through the picture to W
             for optimizer in self.optimizers:
                 optimizer.step()
