@@ -22,7 +22,7 @@ clouds_after_rain"""
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="styles", help="a shipped network, or a file")
-    parser.add_argument("--side", type=int, default=512, help="of the squares that are painted")
+    parser.add_argument("--side", type=int, default=320, help="of the squares that are painted")
     parser.add_argument("--out", type=Path, default=Path("book/images/styles"))
     arguments = parser.parse_args()
     network = load_network(file_or_bundled(arguments.network, checkpoint))

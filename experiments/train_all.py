@@ -87,12 +87,12 @@ def super_resolution() -> dict[str, Training]:
 
     The paper's network has the paper's blur, ours the benchmarks' degradation without it.
     """
-    alike = SuperResolutionRecipe(size=96, batch=8, steps=8_000, cooldown=0.5)
+    alike = SuperResolutionRecipe(size=96, batch=8, steps=2_000, cooldown=0.5)
     networks = {"paper": ("_paper", PAPER_BLUR), "recommended": ("", 0.0)}
     trainings = {
         f"x{factor}{suffix}_{loss}": Training(
             purpose=f"x{factor}, {architecture} network, {loss} loss",
-            hours=1,
+            hours=0.2,
             stages=(
                 replace(alike, factor=factor, architecture=architecture, blur=blur, loss=loss),
             ),
@@ -104,7 +104,7 @@ def super_resolution() -> dict[str, Training]:
     srcnn = replace(alike, architecture="srcnn", loss="pixel", blur=0.0)
     best = replace(alike, blur=0.0, tv=3e-4, steps=12_000, cooldown=0.8, learning_rate=5e-4)
     return trainings | {
-        "x4_srcnn": Training("x4, SRCNN, pixel loss", 1, (srcnn,)),
+        "x4_srcnn": Training("x4, SRCNN, pixel loss", 0.2, (srcnn,)),
         "x4_feature_best": Training(
             "the best x4 feature loss that we can make", 2, (best,), after="x4_pixel"
         ),

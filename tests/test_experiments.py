@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from perceptual_edu import StyleRecipe, checkpoint, load_image, photo, read_card, save_image
+from perceptual_edu import (
+    StyleRecipe,
+    checkpoint,
+    load_image,
+    load_network,
+    photo,
+    read_card,
+    save_image,
+    save_network,
+)
 from perceptual_edu.evaluation import read_report, write_report
 from perceptual_edu.networks import trained_styles
 
@@ -121,6 +130,33 @@ def test_width_measures_every_network_on_the_same_photographs(run, tmp_path):
     for first, last in (rows[:5:4], rows[5::4]):
         assert last["total"] < first["total"]
         assert last["part"] < 1
+
+
+def test_losses_that_were_trained_alike_are_compared_on_each_picture(run, tmp_path):
+    for name in ("Set5", "Set14", "BSD100"):
+        (tmp_path / "sets" / name).mkdir(parents=True)
+        for picture in ("raccoon", "hedgehog"):
+            small = load_image(photo(picture), square=128)
+            save_image(small, tmp_path / "sets" / name / f"{picture}.png")
+    trainings = script("train_all").super_resolution()
+    for name in ("x8_pixel", "x8_feature", "x8_paper_pixel"):  # of the last, only one loss is there
+        (recipe,) = trainings[name].stages
+        shipped = load_network(checkpoint(name.replace("_paper", "")))
+        card = {"recipe": vars(recipe), "steps": recipe.steps}
+        save_network(shipped, tmp_path / f"{name}.1.safetensors", card)
+    rows = run("alike", tmp_path / "sets", "--work", tmp_path)["rows"]
+    assert [(row["factor"], row["architecture"]) for row in rows] == [(8, "recommended")] * 3
+    for row in rows:
+        mean, error = row["difference"]["psnr"]
+        assert mean == pytest.approx(row["feature"]["psnr"] - row["pixel"]["psnr"], abs=1e-3)
+        assert mean < 0 < error
+
+
+def test_a_whole_run_takes_as_long_as_its_evaluations_together(run):
+    for row in run("whole_run")["rows"]:
+        assert row["evaluations"] >= 3
+        assert row["seconds"] > row["a pass"] > 0
+        assert row["passes for it"] == pytest.approx(row["seconds"] / row["a pass"], rel=0.2)
 
 
 def test_super_resolution_scores_only_networks_that_it_has_not_scored(run, tmp_path, monkeypatch):

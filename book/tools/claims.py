@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from perceptual_edu.assets import checkpoint, checkpoints
 from perceptual_edu.networks import read_card
+from perceptual_edu.networks.cards import all_steps
 
 EXCEEDS, DIFFERS, NOT_MEASURED = "exceeds, other recipe", "differs", "not measured"
 AGREES, UNREAD = "agrees", " †"
@@ -164,11 +165,6 @@ def style_recipe(name: str) -> str:
     return f"{size}, {recipe['norm']} norm, {all_steps(card):,} steps"
 
 
-def all_steps(card: dict | None) -> int:
-    """Of all stages of a training; a card keeps the cards of the stages before."""
-    return card["steps"] + all_steps(card.get("before")) if card else 0
-
-
 # ---------------------------------------------------------------- super-resolution
 
 
@@ -191,7 +187,7 @@ def super_resolution_claims(reports: dict, published: dict) -> Claims:
     ours = our_scores(reports)
     for row in published["super_resolution"]:
         what = f"{MODELS[row['model']]} x{row['factor']}, {row['set']}"
-        for found, how in measured(row, ours):
+        for found, how in measured(row, ours, reports["alike"]["rows"]):
             yield scored(what, row, found, how)
     told = published["user_study"]
     yield Statement(
@@ -213,7 +209,7 @@ def scored(what: str, row: dict, found: dict | None, how: str, **which: bool) ->
     return Numbers(what, values, how, read=row["read"], **which)
 
 
-def measured(row: dict, ours: dict) -> Iterator[tuple[dict | None, str]]:
+def measured(row: dict, ours: dict, alike: list[dict]) -> Iterator[tuple[dict | None, str]]:
     """Ours of a published row, each with its recipe: bicubic of two inputs, else two networks."""
     name, factor, model = row["set"], row["factor"], row["model"]
     if model == "bicubic":
@@ -224,7 +220,7 @@ def measured(row: dict, ours: dict) -> Iterator[tuple[dict | None, str]]:
     for network in [model] if model == "srcnn" else [f"paper_{model}", model]:
         card = cards.get(f"x{factor}_{network}")
         if card is None:
-            yield None, "the paper's network, not trained"
+            yield from trained_alike(row, alike)
             continue
         recipe = card["recipe"]
         whose = {"paper": "the paper's network", "recommended": "our network", "srcnn": "9-5-5"}
@@ -233,6 +229,18 @@ def measured(row: dict, ours: dict) -> Iterator[tuple[dict | None, str]]:
             f"{whose[recipe['architecture']]}, blur {recipe['blur'] or 'none'}, "
             f"{all_steps(card):,} steps, 1 seed",
         )
+
+
+def trained_alike(row: dict, alike: list[dict]) -> Iterator[tuple[dict | None, str]]:
+    """Of the paper's network, where it does not ship."""
+    keys = ("set", "factor", "architecture")
+    found = {tuple(r[k] for k in keys): r for r in alike}.get((row["set"], row["factor"], "paper"))
+    if found is None:
+        yield None, "the paper's network, not trained"
+        return
+    pictures = dict.fromkeys(range(found["pictures"]))
+    how = f"the paper's network, blur {found['blur']}, {found['steps']:,} steps, 1 seed"
+    yield found[row["model"]] | {"pictures": pictures}, how
 
 
 CLAIMS = {

@@ -14,13 +14,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pages
-from claims import AGREES, CLAIMS, DIFFERS, EXCEEDS, LONGER, MODELS, NOT_MEASURED, all_steps
+from claims import AGREES, CLAIMS, DIFFERS, EXCEEDS, LONGER, MODELS, NOT_MEASURED
 from pages import table
 from scipy.stats import binomtest
 
 from perceptual_edu.assets import checkpoint, checkpoints
 from perceptual_edu.evaluation import read_report
 from perceptual_edu.networks import read_card
+from perceptual_edu.networks.cards import all_steps
 
 TEMPLATE = Path(__file__).with_suffix(".txt")
 
@@ -82,6 +83,9 @@ def facts(reports: dict, published: dict) -> dict:
         "longest": max(all_steps(read_card(p)) for p in checkpoints() if p.stem.startswith("x")),
         "seconds": list(step["medians"].values())[-1],
         "plain_seconds": step["medians"]["plain"],
+        "whole_run": "; ".join(whole_run(row) for row in reports["whole_run"]["rows"]),
+        "alike": alike_table(reports["alike"]["rows"]),
+        "alike_steps": reports["alike"]["rows"][0]["steps"],
         "ssim": ssim_table(reports["super_resolution"]["tables"], published["super_resolution"]),
         "gatys_then": [line["gatys_seconds"]["500"] for line in published["table1"]],
         "gatys_500": [line["gatys"]["500"] for line in reports["table1"]["table"]],
@@ -99,6 +103,29 @@ def side_by_side(rows: list[dict]) -> str:
         lines.append((name.replace("_", " "), *left, f"{worth[0]} to {worth[-1]}"))
     head = "style", "left after one pass", "after the optimisation", "a pass is worth, evaluations"
     return table(head, lines)
+
+
+def whole_run(row: dict) -> str:
+    one = row["median of one, times as many"]
+    return (
+        f"{row['evaluations']} evaluations at {row['size']} px took {row['seconds']:,.0f} s, "
+        f"as long as {row['passes for it']:,} passes of the half-width network (the median of one, "
+        f"times as many: {one:,.0f} s)"
+    )
+
+
+def alike_table(rows: list[dict]) -> str:
+    """Both losses after equal trainings, and the interval of their difference on a picture."""
+    lines = []
+    for row in rows:
+        whose = {"paper": "the paper's", "recommended": "ours"}[row["architecture"]]
+        line = [f"x{row['factor']}, {whose}", f"{row['set']}, n = {row['pictures']}"]
+        for score, form in (("psnr", ".2f"), ("ssim", ".4f")):
+            both = " / ".join(format(row[loss][score], form) for loss in ("pixel", "feature"))
+            mean, error = row["difference"][score]
+            line.append(f"{both} ({mean:+{form}} ± {error:{form}})")
+        lines.append(line)
+    return table(("network", "set", "PSNR: pixel / feature loss", "SSIM"), lines)
 
 
 def ssim_table(tables: list[dict], published: list[dict]) -> str:
@@ -240,10 +267,12 @@ COMMANDS = {
     "--styles starry_night --photographs 2",
     "figure5": "python experiments/figure5.py FOLDER --out FILE",
     "table1": "python experiments/table1.py",
+    "whole_run": "python experiments/whole_run.py",
     "scaling": "python experiments/scaling.py",
     "width": "python experiments/width.py --photos FOLDER",
     "profile_step": "python experiments/profile_step.py",
     "super_resolution": "python experiments/super_resolution.py FOLDER --out FILE",
+    "alike": "python experiments/alike.py FOLDER --work WORK",
     "kept_colors": "python experiments/kept_colors.py FOLDER",
     "style_counts": "python experiments/style_counts.py --photos FOLDER",
     "try_times": "python experiments/try_times.py",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import assets
-from ..networks.cards import NetworkError
+from ..networks.cards import NetworkError, all_steps
 from ..networks.catalogue import (
     TrainedStyle,
     find_style,
@@ -128,7 +128,7 @@ def _in_words(style: TrainedStyle) -> str:
     else:
         source, terms = f"one of {len(pictures)} in {style.file.stem}", []  # losses are of all
     how = (
-        f"{source}, {card.get('steps', 0):,} steps of "
+        f"{source}, {all_steps(card):,} steps{', the last' * bool(card.get('before'))} of "
         f"{recipe.get('batch', 0)} x {recipe.get('size', 0)} px, {count:,} photographs"
     )
     return f"{how}; {', '.join(terms)}" if terms else how

@@ -22,6 +22,11 @@ def read_card(path: str | Path) -> dict:
     return read_header(path)["card"]
 
 
+def all_steps(card: dict | None) -> int:
+    """Steps of all stages of a training: a card keeps the card of the network that it began as."""
+    return card.get("steps", 0) + all_steps(card.get("before")) if card else 0
+
+
 def read_header(path: str | Path) -> dict[str, dict]:
     """``{"architecture": ..., "card": ...}``, as ``save_network`` wrote them."""
     texts = read_texts(path)
