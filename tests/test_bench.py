@@ -48,10 +48,14 @@ def test_ways_take_turns_and_warming_up_does_not_count():
 
 def test_a_report_of_speed_names_the_number_format_and_divides_medians(monkeypatch):
     spent = {"plain": [6.0, 9.0, 6.0], "ours": [1.0, 2.0, 3.0]}
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     for number_format in ("float32", "bfloat16"):
         monkeypatch.setenv("PERCEPTUAL_EDU_DTYPE", number_format)
         report = speed_report("seconds", {"size": 8}, spent)
         assert report["machine"].endswith(f", {number_format}")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    held = speed_report("seconds", {"size": 8}, spent)
+    assert held["machine"].endswith(", bfloat16, held to AVX2")
     assert report["speed-up"]["ours"] == 3
 
 
