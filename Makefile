@@ -25,7 +25,7 @@ TRY       := book/_static/try/made/contents.js
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup browser-files chromium book pdf test pretend lab execute clean
+.PHONY: help setup browser-files chromium book pdf test lab execute clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,9 +53,6 @@ test: setup ## lint, unit tests, browser checks, every notebook and solution at 
 	@$(BIN)/python tests/with_solutions.py _build/chapters
 	@$(PYTEST) --nbval-lax --nbval-current-env tests _build/chapters
 	@$(PYTEST) -q --other-number-format tests
-
-pretend: setup ## every chapter on a pretended GPU, a quarter of an hour; make test has two of them
-	@$(PYTEST) --pretended-chapters tests/test_chapters_pretended.py
 
 # Containers and rented GPU machines often have only root, whom Jupyter refuses unless told.
 lab: setup ## open the chapters in JupyterLab

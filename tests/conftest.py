@@ -11,8 +11,6 @@ from perceptual_edu import LossNetwork, cli, fast_dtype, load_image, photo, styl
 def pytest_addoption(parser):
     what = "run what depends on the number format in the one that is not this machine's own"
     parser.addoption("--other-number-format", action="store_true", help=what)
-    what = "run every chapter on a pretended GPU too, which takes a quarter of an hour"
-    parser.addoption("--pretended-chapters", action="store_true", help=what)
 
 
 def pytest_configure(config):

@@ -1,7 +1,4 @@
-"""Every chapter and its solutions at smoke scale on a pretended GPU: no device is mixed.
-
-By `make pretend`; `make test` runs two of them, since the pretence makes every operation slow.
-"""
+"""Every chapter and its solutions at smoke scale on a pretended GPU: no device is mixed."""
 
 import os
 import subprocess
@@ -11,7 +8,6 @@ from pathlib import Path
 import pytest
 
 PATHS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
-ALWAYS = {"05_network", "08_superres"}
 
 PROGRAM = """
 import sys
@@ -34,9 +30,7 @@ with pretended_cuda():
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_a_chapter_runs_on_a_pretended_gpu(path, request):
-    if path.stem not in ALWAYS and not request.config.getoption("pretended_chapters"):
-        pytest.skip("make pretend runs it")
+def test_a_chapter_runs_on_a_pretended_gpu(path):
     here = str(Path(__file__).parent)
     environment = os.environ | {"PERCEPTUAL_EDU_SCALE": "smoke", "PYTHONPATH": here}
     done = subprocess.run(
