@@ -10,7 +10,7 @@ as it paints the photograph, and all is measured again, with the price: equation
 that were not trained on.
 
 Seconds are those of the processor (all threads added up), so that whatever else the machine does
-counts little. Also writes the pictures of the book's page, flicker.jpg and flicker.mp4.
+counts little. Also writes the pictures of the book's page, flicker.avif and flicker.mp4.
 """
 
 import statistics
@@ -25,7 +25,7 @@ from pathlib import Path
 import av
 import torch
 from overview import cell, sheet
-from shared import result_parser, save
+from shared import AVIF_QUALITY, result_parser, save
 from torch import Tensor
 from torch.nn.functional import pad
 from tqdm import tqdm
@@ -246,7 +246,7 @@ def write_pictures(clips: dict, book: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     picture = sheet(cells, columns=4)
     picture.resize((picture.width * 3 // 4, picture.height * 3 // 4)).save(
-        book / "images" / "flicker.jpg", quality=85, optimize=True
+        book / "images" / "flicker.avif", quality=AVIF_QUALITY
     )
     write_player(network, len(clips["moving"][0]), book / "_static" / "flicker.mp4")
 

@@ -9,7 +9,7 @@ of the photograph's) after some numbers of evaluations.
 import time
 from pathlib import Path
 
-from shared import result_parser, save
+from shared import AVIF_QUALITY, result_parser, save
 
 from perceptual_edu import LossNetwork, gatys, load_image, photo, save_image, style
 from perceptual_edu.losses import total_variation
@@ -21,7 +21,7 @@ NAMES = "neuschwanstein_castle", "starry_night"
 
 def main() -> None:
     parser = result_parser(__doc__, "gatys_main")
-    parser.add_argument("--picture", type=Path, default=Path("book/images/gatys.jpg"))
+    parser.add_argument("--picture", type=Path, default=Path("book/images/gatys.avif"))
     arguments = parser.parse_args()
     side, steps = scale(smoke=32, laptop=512, gpu=512), scale(smoke=12, laptop=500, gpu=500)
     photograph = load_image(photo(NAMES[0]), long_side=side)
@@ -37,7 +37,7 @@ def main() -> None:
         | s.terms
         for mark, s in found.items()
     ]
-    save_image(step.image, arguments.picture, quality=88)
+    save_image(step.image, arguments.picture, quality=AVIF_QUALITY)
     height, width = photograph.shape[-2:]
     settings = {"photograph": NAMES[0], "painting": NAMES[1], "width": width, "height": height}
     what = "Gatys' objective on the way to the picture of chapter 2"

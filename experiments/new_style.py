@@ -14,7 +14,16 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from shared import described, held_out, objective, on_the_way, result_parser, save, sheet
+from shared import (
+    AVIF_QUALITY,
+    described,
+    held_out,
+    objective,
+    on_the_way,
+    result_parser,
+    save,
+    sheet,
+)
 
 from perceptual_edu import (
     LossNetwork,
@@ -32,7 +41,7 @@ from perceptual_edu import (
 from perceptual_edu.assets import file_or_bundled
 from perceptual_edu.scale import scale
 
-PICTURE = Path("book/images/new_style.jpg")
+PICTURE = Path("book/images/new_style.avif")
 PAINTED = "kingfisher"
 
 
@@ -68,7 +77,7 @@ def main() -> None:
                 part = objective(step.network, loss, images)["part"]
                 rows.append({"way": way, "step": step.step, "seconds": seconds, "part": part})
             pictures.append(stylize(step.network, photograph.to(device())))
-    save_image(sheet([pictures]), arguments.picture, quality=85)
+    save_image(sheet([pictures]), arguments.picture, quality=AVIF_QUALITY)
     settings = {"style": Path(arguments.painting).stem, "base": base.name}
     settings |= described(recipe, ("style_size", "size", "batch", "steps"), images)
     what = "objective on held-out photographs, as a part of their own, while a style is learned"

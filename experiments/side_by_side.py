@@ -4,7 +4,7 @@
 
 A block a style, with its painting; above the photographs, below them what projected L-BFGS makes of
 the network's own objective, then what the network makes in one pass. The painting of NAME is
-FOLDER/NAME.jpg. Writes the picture and, in the results, a fingerprint of the networks' file, both
+FOLDER/NAME.avif. Writes the picture and, in the results, a fingerprint of the networks' file, both
 objectives, and how many evaluations of L-BFGS one pass is worth (null: more than were spent).
 """
 
@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from shared import digest, load_trained, save, sheet
+from shared import AVIF_QUALITY, digest, load_trained, save, sheet
 from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, device, load_image, noise_like, optimize_image, photo
@@ -46,7 +46,7 @@ def main() -> None:
             passed.append(stylize(network, photograph))
         painting = load_image(file_or_bundled(recipe.style, style), square=arguments.side)
         pictures += [[painting, *optimised], [blank, *passed]]
-    save_image(sheet(pictures), arguments.pictures / f"{arguments.name}.jpg", quality=68)
+    save_image(sheet(pictures), arguments.pictures / f"{arguments.name}.avif", quality=AVIF_QUALITY)
     files = [shipped[name].file for name in arguments.styles]
     settings = {"side": arguments.side, "evaluations": steps}
     settings["networks"] = {file.stem: digest(file) for file in files}

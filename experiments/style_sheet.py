@@ -3,14 +3,14 @@
     python experiments/style_sheet.py [--network styles] [--out book/images/styles]
 
 A row a style, a column a bundled photograph; the first row are the photographs. Eight styles a
-picture: OUT_1.jpg, OUT_2.jpg, ...
+picture: OUT_1.avif, OUT_2.avif, ...
 """
 
 import argparse
 from pathlib import Path
 
 import torch
-from shared import painted_sheet
+from shared import AVIF_QUALITY, painted_sheet
 
 from perceptual_edu import checkpoint, load_network, save_image
 from perceptual_edu.assets import file_or_bundled
@@ -30,7 +30,7 @@ def main() -> None:
         styles = network.styles[first : first + 8]
         whole = painted_sheet(network, styles, PHOTOGRAPHS.split(), arguments.side)
         half = torch.nn.functional.interpolate(whole, scale_factor=0.5, mode="area")
-        save_image(half, f"{arguments.out}_{first // 8 + 1}.jpg", quality=85)
+        save_image(half, f"{arguments.out}_{first // 8 + 1}.avif", quality=AVIF_QUALITY)
 
 
 if __name__ == "__main__":

@@ -252,16 +252,16 @@ def test_flicker_is_measured_reduced_and_shown(run, tmp_path):
     for rows in report["flicker"].values():
         assert rows["still, noise"]["blend"] < 0.5 * rows["still, noise"]["alone"]
     assert all(row["processor seconds"] > 0 for row in report["speed"])
-    assert (tmp_path / "images" / "flicker.jpg").is_file()
+    assert (tmp_path / "images" / "flicker.avif").is_file()
     assert (tmp_path / "_static" / "flicker.mp4").is_file()
 
 
 def test_a_new_style_is_learned_in_three_ways_on_equal_terms(run, tmp_path):
     shutil.copy(photo("hedgehog"), tmp_path)
     base = checkpoint("starry_night")
-    where = ("--photos", tmp_path, "--base", base, "--picture", tmp_path / "new_style.jpg")
+    where = ("--photos", tmp_path, "--base", base, "--picture", tmp_path / "new_style.avif")
     report = run("new_style", "mosaic", *where, "--steps", 1)
-    assert (tmp_path / "new_style.jpg").is_file()
+    assert (tmp_path / "new_style.avif").is_file()
     rows = {row["way"]: row for row in report["rows"]}
     assert set(rows) == {"random weights", "scales and shifts", "all weights"}
     assert all(row["step"] == 1 and row["seconds"] > 0 for row in rows.values())
@@ -277,11 +277,11 @@ def test_the_starts_of_the_optimisation_are_compared_on_equal_terms(run):
 
 
 def test_the_main_picture_of_chapter_2_comes_with_the_way_to_it(run, tmp_path):
-    rows = run("gatys_main", "--picture", tmp_path / "gatys.jpg")["rows"]
+    rows = run("gatys_main", "--picture", tmp_path / "gatys.avif")["rows"]
     assert [row["evaluations"] for row in rows] == [1, 10]
     assert rows[1]["total"] < rows[0]["total"]
     assert rows[0]["variation"] < 0.1  # faint noise
-    assert load_image(tmp_path / "gatys.jpg").shape == (1, 3, 21, 32)
+    assert load_image(tmp_path / "gatys.avif").shape == (1, 3, 21, 32)
 
 
 def test_each_style_is_scored_where_its_painting_is_at_hand(run, monkeypatch):
@@ -296,7 +296,7 @@ def test_a_sheet_has_a_row_for_each_style_and_one_for_the_photographs(monkeypatc
     how = ["--network", str(checkpoint("starry_night")), "--side", "64", "--out"]
     monkeypatch.setattr(sys, "argv", ["style_sheet", *how, str(tmp_path / "sheet")])
     script("style_sheet").main()
-    assert load_image(tmp_path / "sheet_1.jpg").shape == (1, 3, 64, 6 * 32)
+    assert load_image(tmp_path / "sheet_1.avif").shape == (1, 3, 64, 6 * 32)
 
 
 def test_kept_colors_are_measured_on_sets_of_pictures(run, tmp_path):
@@ -347,7 +347,7 @@ def test_a_pass_and_the_optimisation_stand_side_by_side(run, tmp_path):
     (network,) = {trained.file for trained in trained_styles() if trained.number is not None}
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
     assert report["settings"]["networks"] == {"styles": digest[:12]}
-    assert load_image(tmp_path / "figure6.jpg").shape == (1, 3, 5 * 32, 3 * 32)
+    assert load_image(tmp_path / "figure6.avif").shape == (1, 3, 5 * 32, 3 * 32)
 
 
 def test_style_counts_measures_every_style_and_goes_on_where_it_was(run, tmp_path):

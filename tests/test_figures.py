@@ -79,17 +79,10 @@ def test_figures_have_one_style_and_leave_other_figures_alone():
     assert plt.rcParams["axes.spines.top"]
 
 
-@pytest.mark.parametrize(("how", "quality"), [({}, 65), ({"quality": 60}, 60)])
-def test_a_chapter_chooses_the_quality_of_its_pictures(monkeypatch, how, quality):
-    asked = []
-    monkeypatch.setattr(
-        "matplotlib_inline.backend_inline.set_matplotlib_formats",
-        lambda kind, pil_kwargs: asked.append((kind, pil_kwargs["quality"])),
-    )
+def test_the_style_holds_for_every_figure_of_a_notebook():
     with plt.rc_context():
-        figures.style(**how)
+        figures.style()
         assert plt.rcParams["figure.dpi"] == STYLE["figure.dpi"]
-    assert asked == [("jpeg", quality)]
 
 
 def test_grid_labels_rows_columns_and_cells():

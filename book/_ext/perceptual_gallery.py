@@ -11,6 +11,7 @@ picture is copied from the notebook when the page is written, and leads to its f
 import base64
 import html
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -38,14 +39,14 @@ class Gallery(Directive):
             raise self.error(str(error)) from None
         folder = Path(self.env.app.outdir) / "_images"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.jpg").write_bytes(picture)
+        (folder / f"{name}.avif").write_bytes(picture)
         one_page = self.env.app.builder.name == "singlehtml"
         root = "" if one_page else "../" * self.env.docname.count("/")
         target = f"#{name}" if one_page else f"{root}{chapter}.html#{name}"
         piece = nodes.container(classes=["piece"])
         piece += nodes.raw(
             "",
-            f'<a href="{target}"><img src="{root}_images/{name}.jpg" alt="{html.escape(alt)}" '
+            f'<a href="{target}"><img src="{root}_images/{name}.avif" alt="{html.escape(alt)}" '
             'loading="lazy"></a>',
             format="html",
         )
@@ -55,14 +56,15 @@ class Gallery(Directive):
 
 
 def picture_of(notebook: Path, name: str) -> tuple[bytes, str]:
-    """The JPEG that the figure of this name shows, and its description."""
+    """The picture that the figure of this name shows, and its description."""
     for cell in json.loads(notebook.read_text())["cells"]:
         how = cell["metadata"].get("mystnb", {})
         if how.get("figure", {}).get("name") == name:
             for output in cell["outputs"]:
-                if "image/jpeg" in output.get("data", {}):
-                    return base64.b64decode(output["data"]["image/jpeg"]), how["image"]["alt"]
-    raise LookupError(f"{notebook.name} has no figure {name} with a JPEG; see its cells' metadata")
+                stored = "".join(output.get("data", {}).get("text/html", ""))
+                if found := re.search(r"data:image/avif;base64,([^\"]+)", stored):
+                    return base64.b64decode(found[1]), how["image"]["alt"]
+    raise LookupError(f"{notebook.name} has no picture {name}; see its cells' metadata")
 
 
 def setup(app: Sphinx) -> dict:

@@ -10,13 +10,19 @@ A notebook's metadata keeps a hash of its code cells, without their imports, and
 either differs from what is there now. Text may be edited freely, and a name may be imported from
 another place; outputs are made anew only when they could differ.
 
+Figures are stored as AVIF with their descriptions, which takes a third of the space of PNG. Kernels
+know no such output, so each becomes an HTML image.
+
 The scale is this machine's, or PERCEPTUAL_EDU_SCALE. A notebook that fails keeps its old outputs.
 """
 
 import argparse
 import ast
+import base64
 import datetime
 import hashlib
+import html
+import io
 import json
 import os
 import re
@@ -25,9 +31,11 @@ import time
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 from perceptual_edu import BEHAVIOUR
 from perceptual_edu.files import written_atomically
+from perceptual_edu.notebook.encoding import avif_uri
 from perceptual_edu.scale import scale_name
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -113,6 +121,19 @@ def clean(notebook: nbformat.NotebookNode) -> None:
     notebook.metadata.language_info = {"name": "python"}
 
 
+def store_figures(notebook: nbformat.NotebookNode) -> None:
+    """Replace every PNG and JPEG by a smaller AVIF, with what `mystnb.image.alt` says of it."""
+    for cell in notebook.cells:
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            for kind in data.keys() & {"image/png", "image/jpeg"}:
+                picture = Image.open(io.BytesIO(base64.b64decode(data.pop(kind))))
+                source = avif_uri(picture)
+                data["text/html"] = f'<img src="{source}" alt="{html.escape(alt)}">'
+                output.metadata.pop(kind, None)
+
+
 def kernel_manager_class() -> type:
     """A manager that starts this interpreter's kernel, whatever kernels are installed."""
     from jupyter_client.kernelspec import KernelSpec
@@ -176,6 +197,7 @@ def execute(path: Path, scale: str) -> None:
             ) from None
         seconds = time.perf_counter() - begin
     clean(notebook)
+    store_figures(notebook)
     notebook.metadata[KEY] = {
         "code_hash": code_hash(notebook),
         "behaviour": BEHAVIOUR,

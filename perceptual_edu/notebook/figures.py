@@ -51,14 +51,8 @@ _LETTER = 0.082  # inches: the mean width of a letter in a title
 _LINE = 0.175  # inches: a line of a title
 
 
-def style(quality: int = 65) -> None:
-    """Use the book's style in a notebook: for all figures, which are stored as small JPEGs.
-
-    A chapter with many pictures of fine grain, which JPEG does not like, takes a lower ``quality``.
-    """
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-    set_matplotlib_formats("jpeg", pil_kwargs={"quality": quality, "optimize": True})
+def style() -> None:
+    """Use the book's style in a notebook, for all figures."""
     plt.rcParams.update(STYLE)
 
 

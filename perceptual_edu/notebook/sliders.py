@@ -6,9 +6,7 @@ the notebook ran.
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,7 @@ from IPython.display import HTML
 from PIL import Image
 from torch import Tensor
 
-from ..images import to_pil
+from .encoding import as_picture, avif_uri
 
 # The only home of the sliders' look and behaviour. It travels inside each output, because an
 # output must work alike in the built book, in JupyterLab and in an exported page. Sanitised
@@ -39,6 +37,7 @@ for (const figure of document.querySelectorAll("figure.frames:not([data-ready])"
   figure.dataset.ready = "true";
   const { alt, labels, pictures } = JSON.parse(source.textContent);
   const image = figure.querySelector("img");
+  const first = image.src;
   const sliders = [...figure.querySelectorAll("input")];
   const show = () => {
     let place = 0;  // the last dimension runs fastest
@@ -49,7 +48,7 @@ for (const figure of document.querySelectorAll("figure.frames:not([data-ready])"
       slider.nextElementSibling.textContent = values[slider.value];
       return `${name} ${values[slider.value]}`;
     });
-    image.src = pictures[place];
+    image.src = pictures[place] ?? first;
     image.alt = `${alt}: ${words.join(", ")}`;
   };
   sliders.forEach((slider) => slider.addEventListener("input", show));
@@ -71,8 +70,8 @@ def picture_sliders(
     ----------
     pictures
         Place on each slider, counted from 0, -> picture: a tensor (1, 3, H, W) in [0, 255] or a
-        PIL image. Every combination must be there. All are stored in the output as JPEGs, so keep
-        them small: 27 of 256 pixels are about 0.5 MB.
+        PIL image. Every combination must be there. All are stored in the output as AVIF, so keep
+        them small: 27 of 256 pixels are about 0.25 MB.
     labels
         For each slider, its name and the text of each of its places.
     caption
@@ -105,8 +104,10 @@ def picture_sliders(
     if start not in places:
         raise ValueError(f"start is {start}; the last place there is is {places[-1]}")
 
-    width, height = _picture(pictures[start]).size
-    uris = [_uri(pictures[place]) for place in places]
+    width, height = as_picture(pictures[start]).size
+    uris = {place: avif_uri(pictures[place]) for place in places}
+    first = uris[start]
+    uris[start] = None  # it is in the image already
     words = ", ".join(
         f"{name} {values[i]}" for (name, values), i in zip(labels, start, strict=True)
     )
@@ -118,30 +119,17 @@ def picture_sliders(
         f'<span aria-hidden="true">{html.escape(values[i])}</span></label>'
         for (name, values), i in zip(labels, start, strict=True)
     )
-    data = json.dumps({"alt": alt, "labels": [[n, list(v)] for n, v in labels], "pictures": uris})
+    names = [[name, list(values)] for name, values in labels]
+    data = json.dumps({"alt": alt, "labels": names, "pictures": list(uris.values())})
     data = data.replace("<", "\\u003c")  # "</script>" may stand in its strings; it means the same
     return HTML(
         f'<figure class="frames">\n<style>{_STYLE}</style>\n'
-        f'<img src="{uris[places.index(start)]}" width="{width}" height="{height}" '
+        f'<img src="{first}" width="{width}" height="{height}" '
         f'alt="{html.escape(f"{alt}: {words}")}">\n'
         f"{controls}\n<figcaption>{html.escape(caption)}</figcaption>\n"
         f'<script type="application/json">{data}</script>\n'
         f"<script>{{{_SCRIPT}}}</script>\n</figure>"
     )
-
-
-def _picture(image: Tensor | Image.Image) -> Image.Image:
-    return to_pil(image) if isinstance(image, Tensor) else image.convert("RGB")
-
-
-def jpeg_bytes(image: Tensor | Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    _picture(image).save(buffer, "JPEG", quality=80, optimize=True)
-    return buffer.getvalue()
-
-
-def _uri(image: Tensor | Image.Image) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg_bytes(image)).decode()}"
 
 
 # ---------------------------------------------------------------- two pictures, one slider
@@ -189,7 +177,7 @@ def wipe_slider(
     ----------
     left, right
         What is seen to the left and to the right of the border: tensors (1, 3, H, W) in
-        [0, 255] or PIL images, of one size. Both are stored in the output as JPEGs.
+        [0, 255] or PIL images, of one size. Both are stored in the output as AVIF.
     labels
         What they are; shown at the two ends of the slider.
     caption
@@ -212,7 +200,7 @@ def wipe_slider(
     >>> red, blue = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
     >>> view = wipe_slider(red, blue, ("red", "blue"), "Two squares.", "a square")
     """
-    pictures = [_picture(image) for image in (left, right)]
+    pictures = [as_picture(image) for image in (left, right)]
     if pictures[0].size != pictures[1].size:
         sizes = " and ".join(f"{p.width} x {p.height}" for p in pictures)
         raise ValueError(f"wipe_slider takes pictures of one size, not {sizes}")
@@ -220,7 +208,7 @@ def wipe_slider(
     words = [html.escape(label) for label in labels]
     about = html.escape(alt)
     images = [
-        f'<img src="{_uri(picture)}" width="{width}" height="{height}" alt="{about}: {word}">'
+        f'<img src="{avif_uri(picture)}" width="{width}" height="{height}" alt="{about}: {word}">'
         for picture, word in zip(pictures, words, strict=True)
     ]
     return HTML(
