@@ -6,12 +6,17 @@ The shipped networks differ in how long they were trained and from what. The que
 also trains each network with each loss from the same random weights, for equal steps on equal
 patches, into WORK. Here these are scored, with the blur that they were trained with. FOLDER holds
 Set5, Set14 and BSD100 (perceptual-edu photos sr-benchmarks -o FOLDER).
+
+Beside the scores: the scores when the output's histogram is matched to the input's, as the paper
+does, and the ripple on flat grey, which is what a lattice is measured by.
 """
 
 import statistics
 from pathlib import Path
 
+import torch
 from shared import result_parser, save
+from torch import nn
 from tqdm import tqdm
 from train_all import stage_file, super_resolution
 
@@ -20,6 +25,8 @@ from perceptual_edu.datasets.sr_benchmarks import SETS
 from perceptual_edu.evaluation import score_pictures
 
 SCORES = ("psnr", "ssim")
+AFTER = "_after_pixel"
+STARTS = {"feature": "random weights", "feature" + AFTER: "the pixel network"}
 
 
 def main() -> None:
@@ -28,44 +35,75 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="where train_all.py trained")
     arguments = parser.parse_args()
     rows = []
-    for factor, architecture, files in pairs(arguments.work):
+    for factor, architecture, start, files in pairs(arguments.work):
         recipe = read_card(files["pixel"])["recipe"]
         networks = {loss: load_network(file) for loss, file in files.items()}
-        row = {"factor": factor, "architecture": architecture}
+        row = {"factor": factor, "architecture": architecture, "feature began as": start}
         row |= {name: recipe[name] for name in ("blur", "steps", "batch", "size", "seed")}
+        row["ripple"] = {loss: round(ripple(f_w, factor), 3) for loss, f_w in networks.items()}
         for name, pictures in SETS.items():
-            scoring = score_pictures(
-                arguments.folder / name, networks, factor=factor, blur=recipe["blur"]
-            )
+            how = {"factor": factor, "blur": recipe["blur"]}
             what = f"x{factor}, {architecture}, {name}"
-            found = list(tqdm(scoring, desc=what, total=pictures * len(networks)))
-            rows.append(row | {"set": name, "pictures": pictures, **compared(found)})
+            plain, matched = (
+                list(tqdm(scoring, desc=what, total=pictures * len(networks)))
+                for scoring in (
+                    score_pictures(arguments.folder / name, networks, histogram=histogram, **how)
+                    for histogram in (False, True)
+                )
+            )
+            found = compared(plain) | {"matched": means(of_each_loss(matched))}
+            rows.append(row | {"set": name, "pictures": pictures, **found})
     what = "PSNR (dB) and SSIM on Y: both losses, trained alike"
-    save(arguments.out, what, {"histogram": False, "shave": "factor"}, rows=rows)
+    save(arguments.out, what, {"shave": "factor"}, rows=rows)
 
 
-def pairs(work: Path) -> list[tuple[int, str, dict[str, Path]]]:
-    """Factor, architecture and the file of each loss, where both were trained to their end."""
-    found: dict[tuple[int, str], dict[str, Path]] = {}
+def pairs(work: Path) -> list[tuple[int, str, str, dict[str, Path]]]:
+    """Factor, architecture, what the feature network began as, and the file of each loss.
+
+    Only where both were trained to their end.
+    """
+    files: dict[tuple[int, str, str], Path] = {}
     for name, training in super_resolution().items():
         (recipe,), path = training.stages, stage_file(work, name, 1)
-        alone = training.after is None and recipe.architecture != "srcnn"
-        if alone and path.exists() and read_card(path)["steps"] == recipe.steps:
-            found.setdefault((recipe.factor, recipe.architecture), {})[recipe.loss] = path
-    return [(*key, files) for key, files in found.items() if len(files) == 2]
+        wanted = training.after is None or name.endswith(AFTER)
+        if wanted and path.exists() and read_card(path)["steps"] == recipe.steps:
+            loss = recipe.loss + AFTER * name.endswith(AFTER)
+            files[recipe.factor, recipe.architecture, loss] = path
+    return [
+        (factor, network, start, {"pixel": files[factor, network, "pixel"], "feature": path})
+        for (factor, network, loss), path in files.items()
+        if (start := STARTS.get(loss)) and (factor, network, "pixel") in files
+    ]
+
+
+@torch.no_grad()
+def ripple(network: nn.Module, factor: int) -> float:
+    """Standard deviation, in grey levels, of the answer to flat grey, away from the borders."""
+    flat = network.eval()(torch.full((1, 3, 24, 24), 128.0))
+    border = 6 * factor
+    return flat[:, :, border:-border, border:-border].std(dim=(2, 3)).mean().item()
+
+
+def of_each_loss(rows: list[dict]) -> dict[str, dict[str, dict]]:
+    """Loss -> picture -> its scores."""
+    found: dict[str, dict[str, dict]] = {}
+    for row in rows:
+        found.setdefault(row["model"], {})[row["picture"]] = row
+    return found
+
+
+def means(by_loss: dict[str, dict[str, dict]]) -> dict[str, dict[str, float]]:
+    """Loss -> score -> its mean over the pictures."""
+    return {
+        loss: {s: round(statistics.fmean(row[s] for row in found.values()), 4) for s in SCORES}
+        for loss, found in by_loss.items()
+    }
 
 
 def compared(rows: list[dict]) -> dict:
     """Each loss' means, and the feature loss less the pixel loss: mean and half a 95 % interval."""
-    by_loss = {
-        loss: {row["picture"]: row for row in rows if row["model"] == loss}
-        for loss in ("pixel", "feature")
-    }
-    means = {
-        loss: {s: round(statistics.fmean(row[s] for row in found.values()), 4) for s in SCORES}
-        for loss, found in by_loss.items()
-    }
-    return means | {"difference": {s: mean_and_error(by_loss, s) for s in SCORES}}
+    by_loss = of_each_loss(rows)
+    return means(by_loss) | {"difference": {s: mean_and_error(by_loss, s) for s in SCORES}}
 
 
 def mean_and_error(by_loss: dict, score: str) -> list[float]:

@@ -3,7 +3,7 @@
     python experiments/blind_choice.py
 
 Photographs of data/photos in the public domain (or CC0), shrunk four times and enlarged by the
-feature network (NAME-a.webp) and by SRCNN (NAME-b.webp). Of each 256 x 256 pixels are written to
+feature network (NAME-a.avif) and by SRCNN (NAME-b.avif). Of each 256 x 256 pixels are written to
 book/_static/choose/, where the photograph has most detail.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
         low = degrade(truth, FACTOR)
         for letter, network in networks.items():
             image = enlarge(network, low, FACTOR)[:, :, top : top + SIZE, left : left + SIZE]
-            save_image(image, FOLDER / f"{name}-{letter}.webp", quality=90)
+            save_image(image, FOLDER / f"{name}-{letter}.avif", quality=75)
 
 
 def most_detailed(image: Tensor) -> tuple[int, int]:

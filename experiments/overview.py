@@ -44,7 +44,7 @@ def main() -> None:
         picture, results[name] = paint(photograph, name, phi)
         cells.append(cell(picture, *caption, thumbnail=Image.open(style(name))))
     with written_atomically(PICTURE) as temporary:
-        sheet(cells, columns=4).save(temporary, quality=88, optimize=True)
+        sheet(cells, columns=4).save(temporary, quality=76, optimize=True, progressive=True)
     settings = {"photograph": PHOTOGRAPH[0], "phi": str(fast_dtype()), "size": SIZE}
     settings |= {"style_size": STYLE_SIZE, **HOW}
     what = "objective (equation 5) of the photograph itself and of the result, each style"

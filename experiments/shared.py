@@ -22,7 +22,7 @@ from perceptual_edu.losses import PerceptualLoss
 from perceptual_edu.networks import StyleNet, TrainedStyle, load_style
 from perceptual_edu.training import Recipe, StyleRecipe, TrainingStep, train
 
-AVIF_QUALITY = 50
+AVIF_QUALITY = 46
 """Of pictures on the book's pages: as good to look at as a JPEG of 85, and half as large."""
 
 

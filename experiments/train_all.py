@@ -104,6 +104,12 @@ def super_resolution() -> dict[str, Training]:
     srcnn = replace(alike, architecture="srcnn", loss="pixel", blur=0.0)
     best = replace(alike, blur=0.0, tv=3e-4, steps=12_000, cooldown=0.8, learning_rate=5e-4)
     return trainings | {
+        "x4_paper_feature_after_pixel": Training(
+            "x4, paper network, feature loss, begun as the network of the pixel loss",
+            0.2,
+            trainings["x4_paper_feature"].stages,
+            after="x4_paper_pixel",
+        ),
         "x4_srcnn": Training("x4, SRCNN, pixel loss", 0.2, (srcnn,)),
         "x4_feature_best": Training(
             "the best x4 feature loss that we can make", 2, (best,), after="x4_pixel"

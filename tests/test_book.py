@@ -40,7 +40,7 @@ LOOK = """async () => {
     for (let wait = 0; wait < 100 && drawn() < views; wait++)
         await new Promise((done) => setTimeout(done, 100));
     // Sphinx writes the file's name where nobody described a picture. Widgets cannot describe any.
-    const isNamed = (image) => image.alt && !/\\.(png|jpe?g|svg|gif|webp)$/.test(image.alt);
+    const isNamed = (image) => image.alt && !/\\.(png|jpe?g|svg|gif|webp|avif)$/.test(image.alt);
     const start = (image) => image.src.slice(0, 99);
     return {
         raw,
@@ -170,6 +170,11 @@ def test_nothing_is_asked_from_another_host(seen, page):
 def test_every_image_is_there_and_is_described(seen, page):
     assert seen(page)["brokenImages"] == []
     assert seen(page)["undescribedImages"] == []
+
+
+@on_every_page
+def test_every_image_is_a_file_that_the_browser_may_fetch_later(page):
+    assert not re.search(r'<img [^>]*src="data:', (browser.HTML / page).read_text())
 
 
 @needs_vendored_scripts

@@ -35,6 +35,15 @@ def test_every_file_has_author_licence_and_origin():
         assert "ND" not in licence, name
 
 
+def test_all_tracked_files_together_are_at_most_22_mebibytes():
+    root = data_folder().parent
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=False)
+    if listing.returncode:
+        pytest.skip("not a clone: git knows no tracked files here")
+    files = [root / name.decode() for name in listing.stdout.split(b"\0") if name]
+    assert sum(path.stat().st_size for path in files if path.exists()) <= 22 * 2**20
+
+
 def test_there_are_sixty_to_a_hundred_and_twenty_photographs_under_8_megabytes():
     assert 60 <= len(photos()) <= 120
     assert sum(path.stat().st_size for path in photos()) < 8e6

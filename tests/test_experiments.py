@@ -150,6 +150,9 @@ def test_losses_that_were_trained_alike_are_compared_on_each_picture(run, tmp_pa
         mean, error = row["difference"]["psnr"]
         assert mean == pytest.approx(row["feature"]["psnr"] - row["pixel"]["psnr"], abs=1e-3)
         assert mean < 0 < error
+        assert 0 <= row["ripple"]["pixel"] < row["ripple"]["feature"] + 1e-6 < 5
+        assert row["matched"]["pixel"]["psnr"] == pytest.approx(row["pixel"]["psnr"], abs=1.5)
+        assert row["matched"]["pixel"] != row["pixel"]
 
 
 def test_a_whole_run_takes_as_long_as_its_evaluations_together(run):

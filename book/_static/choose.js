@@ -1,4 +1,4 @@
-// Two enlargements of one photograph, chosen blindly: NAME-a.webp is the feature loss's, NAME-b.webp
+// Two enlargements of one photograph, chosen blindly: NAME-a.avif is the feature loss's, NAME-b.avif
 // SRCNN's (experiments/blind_choice.py). Answers are kept in localStorage where there is one.
 (() => {
   const names = [
@@ -24,7 +24,7 @@
   const words = (name) => name.replaceAll("_", " ");
   const picture = (name, letter, alt) => {
     const image = new Image(256, 256);
-    image.src = new URL(`${name}-${letter}.webp`, folder);
+    image.src = new URL(`${name}-${letter}.avif`, folder);
     image.alt = alt;
     return image;
   };

@@ -129,7 +129,7 @@ def store_figures(notebook: nbformat.NotebookNode) -> None:
             data = output.get("data", {})
             for kind in data.keys() & {"image/png", "image/jpeg"}:
                 picture = Image.open(io.BytesIO(base64.b64decode(data.pop(kind))))
-                source = avif_uri(picture)
+                source = avif_uri(picture, speed=4)
                 data["text/html"] = f'<img src="{source}" alt="{html.escape(alt)}">'
                 output.metadata.pop(kind, None)
 

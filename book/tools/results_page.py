@@ -11,6 +11,7 @@ cards of the trained networks.
 import statistics
 from collections import Counter
 from collections.abc import Iterable
+from operator import itemgetter
 from pathlib import Path
 
 import pages
@@ -119,13 +120,16 @@ def alike_table(rows: list[dict]) -> str:
     lines = []
     for row in rows:
         whose = {"paper": "the paper's", "recommended": "ours"}[row["architecture"]]
-        line = [f"x{row['factor']}, {whose}", f"{row['set']}, n = {row['pictures']}"]
+        ripples = " / ".join(f"{row['ripple'][loss]:.2f}" for loss in ("pixel", "feature"))
+        line = [f"x{row['factor']}, {whose}", row["feature began as"], ripples]
+        line.append(f"{row['set']}, n = {row['pictures']}")
         for score, form in (("psnr", ".2f"), ("ssim", ".4f")):
             both = " / ".join(format(row[loss][score], form) for loss in ("pixel", "feature"))
             mean, error = row["difference"][score]
             line.append(f"{both} ({mean:+{form}} ± {error:{form}})")
         lines.append(line)
-    return table(("network", "set", "PSNR: pixel / feature loss", "SSIM"), lines)
+    head = ("network", "feature network begins as", "ripple", "set", "PSNR", "SSIM")
+    return table(head, lines)
 
 
 def ssim_table(tables: list[dict], published: list[dict]) -> str:
@@ -162,11 +166,11 @@ def judge_tables(report: dict) -> dict[str, str]:
             ("", *HEAD, "feature distance at 1/4, 1/8, 1/16, 1/32"),
             (
                 (
-                    f"x{factor}, {model_name(model)}",
+                    f"x{factor}, {MODELS.get(model, model)}",
                     *(share(found[name]) for name in HEAD),
                     ", ".join(f"{d:.2f}" for d in found["distances"]),
                 )
-                for (_, factor, model, _), found in enlarged
+                for (_, factor, model, _), found in sorted(enlarged, key=itemgetter(0))
             ),
         ),
         "judge_n": enlarged[0][1]["n"],
@@ -174,16 +178,22 @@ def judge_tables(report: dict) -> dict[str, str]:
         "painted": table(
             ("style", *(f"{name} (n = {painted[0][1][name]['n']})" for name in GROUPS)),
             (
-                (style.replace("_", " "), *(top_1_and_5(shares[name]) for name in GROUPS))
-                for (_, style, _, _), shares in painted
+                (style_name(*key), *(top_1_and_5(shares[name]) for name in GROUPS))
+                for key, shares in sorted(
+                    painted, key=lambda each: (each[0][1] != each[0][2], each[0][1])
+                )
             ),
         ),
     }
 
 
-def model_name(model: str) -> str:
-    whose = ", the paper's network" if model.startswith("paper_") else ""
-    return MODELS.get(model.removeprefix("paper_"), model) + whose
+def alone_first(painted: tuple) -> tuple:
+    (_, style, file, _), _ = painted
+    return style != file, style
+
+
+def style_name(_: str, style: str, file: str, digest: str) -> str:
+    return style.replace("_", " ") + ", alone" * (style == file)
 
 
 def share(found: list[float]) -> str:

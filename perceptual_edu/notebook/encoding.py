@@ -23,16 +23,18 @@ def jpeg_bytes(image: Tensor | Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def avif_bytes(image: Tensor | Image.Image) -> bytes:
-    """An AVIF, half as large as a JPEG that looks alike; a figure takes half a second.
+def avif_bytes(image: Tensor | Image.Image, speed: int = 6) -> bytes:
+    """An AVIF, half as large as a JPEG that looks alike; a page's figure takes half a second.
 
-    Browsers since 2023 show it, and so JupyterLab does; inside HTML only.
+    Browsers since 2023 show it, and so JupyterLab does; inside HTML only. At a ``speed`` of 4 it
+    takes four seconds, and a diagram is a tenth smaller.
     """
     buffer = io.BytesIO()
-    as_picture(image).save(buffer, "AVIF", quality=45)
+    as_picture(image).save(buffer, "AVIF", quality=45, speed=speed)
     return buffer.getvalue()
 
 
-def avif_uri(image: Tensor | Image.Image) -> str:
+def avif_uri(image: Tensor | Image.Image, speed: int = 6) -> str:
     """An AVIF for the ``src`` of an HTML image."""
-    return f"data:image/avif;base64,{base64.b64encode(avif_bytes(image)).decode()}"
+    data = base64.b64encode(avif_bytes(image, speed)).decode()
+    return f"data:image/avif;base64,{data}"
