@@ -188,7 +188,7 @@ def super_resolution_claims(reports: dict, published: dict) -> Claims:
     for row in published["super_resolution"]:
         what = f"{MODELS[row['model']]} x{row['factor']}, {row['set']}"
         for found, how in measured(row, ours, reports["alike"]["rows"]):
-            yield scored(what, row, found, how)
+            yield scored(what, row, found, how, same_recipe=row["model"] == "bicubic")
     told = published["user_study"]
     yield Statement(
         f"people prefer the feature loss to SRCNN, x{told['factor']} ({told['source']})",
