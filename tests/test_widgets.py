@@ -1,3 +1,4 @@
+import base64
 import re
 import time
 
@@ -24,6 +25,14 @@ def test_picture_sliders_hold_every_picture_and_one_range_a_quantity():
     assert len(re.findall(r'"data:image/avif;base64,', html)) == 6  # the first is stored once
     assert html.count("null") == 1
     assert 'alt="grey: a 0, b x"' in html
+
+
+def test_without_avif_pictures_are_stored_as_jpeg(monkeypatch):
+    monkeypatch.setattr("perceptual_edu.notebook.encoding.STORED", "jpeg")
+    html = picture_sliders(colours(2), [("a", ["0", "1"])], "Caption.", "grey").data
+    start = base64.b64decode(re.search(r'src="data:image/jpeg;base64,([^"]+)"', html)[1])
+    assert start.startswith(b"\xff\xd8")
+    assert "avif" not in html
 
 
 def test_text_is_escaped():

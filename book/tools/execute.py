@@ -35,7 +35,7 @@ from PIL import Image
 
 from perceptual_edu import BEHAVIOUR
 from perceptual_edu.files import written_atomically
-from perceptual_edu.notebook.encoding import avif_uri
+from perceptual_edu.notebook.encoding import stored_uri
 from perceptual_edu.scale import scale_name
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -129,7 +129,7 @@ def store_figures(notebook: nbformat.NotebookNode) -> None:
             data = output.get("data", {})
             for kind in data.keys() & {"image/png", "image/jpeg"}:
                 picture = Image.open(io.BytesIO(base64.b64decode(data.pop(kind))))
-                source = avif_uri(picture, speed=4)
+                source = stored_uri(picture, speed=4)
                 data["text/html"] = f'<img src="{source}" alt="{html.escape(alt)}">'
                 output.metadata.pop(kind, None)
 

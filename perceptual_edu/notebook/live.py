@@ -17,7 +17,7 @@ from ..loss_network import LossNetwork
 from ..optimize import gatys
 from ..training.loop import train
 from ..training.recipes import StyleRecipe
-from .encoding import avif_bytes, jpeg_bytes
+from .encoding import STORED, jpeg_bytes, stored_bytes
 
 
 def gatys_sliders(
@@ -89,7 +89,7 @@ def _nested_stacks(
 ) -> ipywidgets.DOMWidget:
     """A stack per slider, each holding those of the next: links in the browser can only copy."""
     if len(place) == len(sliders):
-        return _image(avif_bytes(pictures[place]), "avif", flex="0 0 auto")
+        return _image(stored_bytes(pictures[place]), STORED, flex="0 0 auto")
     slider = sliders[len(place)]
     children = [_nested_stacks(pictures, sliders, (*place, i)) for i in range(len(slider.options))]
     stack = ipywidgets.Stack(children, selected_index=slider.index)

@@ -15,7 +15,7 @@ from IPython.display import HTML
 from PIL import Image
 from torch import Tensor
 
-from .encoding import as_picture, avif_uri
+from .encoding import as_picture, stored_uri
 
 # The only home of the sliders' look and behaviour. It travels inside each output, because an
 # output must work alike in the built book, in JupyterLab and in an exported page. Sanitised
@@ -105,7 +105,7 @@ def picture_sliders(
         raise ValueError(f"start is {start}; the last place there is is {places[-1]}")
 
     width, height = as_picture(pictures[start]).size
-    uris = {place: avif_uri(pictures[place]) for place in places}
+    uris = {place: stored_uri(pictures[place]) for place in places}
     first = uris[start]
     uris[start] = None  # it is in the image already
     words = ", ".join(
@@ -208,7 +208,7 @@ def wipe_slider(
     words = [html.escape(label) for label in labels]
     about = html.escape(alt)
     images = [
-        f'<img src="{avif_uri(picture)}" width="{width}" height="{height}" alt="{about}: {word}">'
+        f'<img src="{stored_uri(picture)}" width="{width}" height="{height}" alt="{about}: {word}">'
         for picture, word in zip(pictures, words, strict=True)
     ]
     return HTML(
