@@ -62,7 +62,7 @@ def picture_of(notebook: Path, name: str) -> tuple[bytes, str]:
         if how.get("figure", {}).get("name") == name:
             for output in cell["outputs"]:
                 stored = "".join(output.get("data", {}).get("text/html", ""))
-                if found := re.search(r"data:image/avif;base64,([^\"]+)", stored):
+                if found := re.search(r"data:image/\w+;base64,([^\"]+)", stored):
                     return base64.b64decode(found[1]), how["image"]["alt"]
     raise LookupError(f"{notebook.name} has no picture {name}; see its cells' metadata")
 

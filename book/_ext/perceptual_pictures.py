@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-INSIDE = re.compile(r'(<img [^>]*?\bsrc=)"data:image/avif;base64,([^"]+)"')
+INSIDE = re.compile(r'(<img [^>]*?\bsrc=)"data:image/(\w+);base64,([^"]+)"')
 
 
 def move_pictures_to_files(app, pagename, templatename, context, doctree) -> None:
@@ -19,8 +19,8 @@ def move_pictures_to_files(app, pagename, templatename, context, doctree) -> Non
     folder = Path(app.outdir) / "_images"
 
     def moved(found: re.Match) -> str:
-        data = base64.b64decode(found[2])
-        name = f"{hashlib.sha256(data).hexdigest()[:32]}.avif"
+        data = base64.b64decode(found[3])
+        name = f"{hashlib.sha256(data).hexdigest()[:32]}.{found[2]}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
         return f'{found[1]}"{context["pathto"](f"_images/{name}", 1)}"'

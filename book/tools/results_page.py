@@ -179,9 +179,7 @@ def judge_tables(report: dict) -> dict[str, str]:
             ("style", *(f"{name} (n = {painted[0][1][name]['n']})" for name in GROUPS)),
             (
                 (style_name(*key), *(top_1_and_5(shares[name]) for name in GROUPS))
-                for key, shares in sorted(
-                    painted, key=lambda each: (each[0][1] != each[0][2], each[0][1])
-                )
+                for key, shares in sorted(painted, key=alone_first)
             ),
         ),
     }
