@@ -68,8 +68,12 @@ def score(claims: Iterable) -> str:
 def facts(reports: dict, published: dict) -> dict:
     """What the text beside the tables says."""
     rows = [row["pass"] for row in reports["figure5"]["rows"] if row["network"] == "starry_night"]
-    others = [line for line in reports["figure5"]["summary"] if line["network"] not in LONGER]
-    where = [row["machine"] for row in reports["figure5"]["rows"] if row["network"] not in LONGER]
+    others, other_rows = (
+        [line for line in reports["figure5"][part] if line["network"] not in LONGER]
+        for part in ("summary", "rows")
+    )
+    others = [line for line in others if line["size"] == 256]
+    where = [row["machine"] for row in other_rows if row["size"] == 256]
     runs, step = reports["lbfgs"]["objective"], reports["bench_train"]
     return {
         "steps": max(all_steps(read_card(checkpoint(name))) for name in LONGER),
