@@ -4,8 +4,9 @@
 
 The shipped networks differ in how long they were trained and from what. The queue of train_all.py
 also trains each network with each loss from the same random weights, for equal steps on equal
-patches, into WORK. Here these are scored, with the blur that they were trained with. FOLDER holds
-Set5, Set14 and BSD100 (perceptual-edu photos sr-benchmarks -o FOLDER).
+patches, into WORK, and one feature network from where the pixel loss has ended. Here these are
+scored, with the blur that they were trained with. FOLDER holds Set5, Set14 and BSD100
+(perceptual-edu photos sr-benchmarks -o FOLDER).
 
 Beside the scores: the scores when the output's histogram is matched to the input's, as the paper
 does, and the ripple on flat grey, which is what a lattice is measured by.

@@ -80,6 +80,7 @@ def facts(reports: dict, published: dict) -> dict:
         "content": statistics.median(row["content"] / row["total"] for row in rows),
         "others": ", ".join(
             f"{line['network'].removeprefix('styles/').replace('_', ' ')} {line['worth'][1]:.3g}"
+            + " or more" * bool(line["never reached"])
             for line in sorted(others, key=lambda line: -line["worth"][1])
         ),
         "others_on": "; ".join(dict.fromkeys(where)),
