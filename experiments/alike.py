@@ -44,14 +44,8 @@ def main() -> None:
         row["ripple"] = {loss: round(ripple(f_w, factor), 3) for loss, f_w in networks.items()}
         for name, pictures in SETS.items():
             how = {"factor": factor, "blur": recipe["blur"]}
-            what = f"x{factor}, {architecture}, {name}"
-            plain, matched = (
-                list(tqdm(scoring, desc=what, total=pictures * len(networks)))
-                for scoring in (
-                    score_pictures(arguments.folder / name, networks, histogram=histogram, **how)
-                    for histogram in (False, True)
-                )
-            )
+            plain = scores(arguments.folder / name, networks, **how)
+            matched = scores(arguments.folder / name, networks, histogram=True, **how)
             found = compared(plain) | {"matched": means(of_each_loss(matched))}
             rows.append(row | {"set": name, "pictures": pictures, **found})
     what = "PSNR (dB) and SSIM on Y: both losses, trained alike"
@@ -75,6 +69,12 @@ def pairs(work: Path) -> list[tuple[int, str, str, dict[str, Path]]]:
         for (factor, network, loss), path in files.items()
         if (start := STARTS.get(loss)) and (factor, network, "pixel") in files
     ]
+
+
+def scores(folder: Path, networks: dict[str, nn.Module], **how) -> list[dict]:
+    """A row for each picture and network, with a bar."""
+    total = SETS[folder.name] * len(networks)
+    return list(tqdm(score_pictures(folder, networks, **how), desc=folder.name, total=total))
 
 
 @torch.no_grad()
