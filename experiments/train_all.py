@@ -4,9 +4,10 @@
     python experiments/train_all.py --work FOLDER --status
     python experiments/train_all.py --photos PACK --paintings FOLDER --work FOLDER --take NAME
 
-A training of styles has stages, each of which goes on from the network of the one before. In all of
-them the learning rate is constant, so that a training may end when it must: `--take` trains a short
-last stage, whose rate falls to zero, from the newest network there is, into NAME.taken.safetensors.
+A training of styles has stages, each of which goes on from the network of the one before. For the
+network of sixteen the learning rate is constant in all of them, so that it may end when it must:
+`--take` trains a short last stage, whose rate falls to zero, from the newest network there is, into
+NAME.taken.safetensors.
 Super-resolution is trained alike for every network and both losses, so that they compare. The state
 is on disk after every 250 steps; the same command goes on from there. `--status` says what is done,
 under way and left, and draws a sheet of pictures for each style network.
@@ -49,6 +50,8 @@ STYLES = (
     "pointillism",
     "flow_brush",
 )
+ALONE = (("starry_night", 5.0, 1e-6), ("the_scream", 12.0, 1e-5))
+"""Styles with a network of their own, with lambda_s and lambda_TV."""
 PREVIEWS = ("neuschwanstein_castle", "cat_chelsea", "kingfisher")
 
 
@@ -118,7 +121,7 @@ def super_resolution() -> dict[str, Training]:
 
 
 def styles(paintings: Path | None) -> dict[str, Training]:
-    """Sixteen styles in one network; then two styles alone, at the paper's width."""
+    """Two styles alone, at the paper's width; then sixteen in one network."""
 
     def picture(name: str) -> str:
         path = (paintings or Path()) / f"{name}.jpg"
@@ -140,24 +143,35 @@ def styles(paintings: Path | None) -> dict[str, Training]:
         steps=40_000,
         cooldown=0.0,
     )
-    alone = replace(many, width=32, steps=20_000, start_from=None)
-    single = {name: replace(alone, style=picture(name)) for name in ("starry_night", "the_scream")}
-    return {
+    return {name: alone(picture(name), *weights) for name, *weights in ALONE} | {
         "styles": Training(
             purpose="sixteen styles in one network",
             hours=24,
             stages=(many, replace(many, batch=4, seed=1)),
             last=replace(many, steps=1_000, cooldown=1.0, seed=2),
         )
-    } | {
-        name: Training(
-            purpose="one style, one network, at the paper's width",
-            hours=12,
-            stages=(recipe,),
-            last=replace(recipe, steps=1_000, cooldown=1.0, seed=2),
-        )
-        for name, recipe in single.items()
     }
+
+
+def alone(painting: str, style_weight: float, tv: float) -> Training:
+    """One style, one network, with the released code's objective: half the filters on small crops,
+    then on large ones, then all filters."""
+    recipe = StyleRecipe(
+        painting,
+        style_size=384,
+        style_weight=style_weight,
+        tv=tv,
+        width=16,
+        size=256,
+        batch=2,
+        steps=2_300,
+        optimizer="muon",
+        cooldown=0.8,
+        seed=1,
+    )
+    small = replace(recipe, size=128, batch=4, steps=800, cooldown=0.2, seed=0)
+    wide = replace(recipe, widen=True, steps=2_700, cooldown=0.7, seed=2)
+    return Training("one style, one network, at the paper's width", 3, (small, recipe, wide))
 
 
 def stage_file(work: Path, name: str, stage: int) -> Path:
@@ -208,7 +222,7 @@ def status(trainings: dict[str, Training], work: Path) -> Iterator[str]:
                 f"{recipe.size} px, {done['seconds'] / 3600:.1f} h"
             )
         path = newest(work, name, training)
-        if path and training.last:
+        if path and isinstance(training.stages[0], StyleRecipe):
             sheet = work / f"{name}.sheet.jpg"
             network = load_network(path)
             save_image(painted_sheet(network, network.styles, PREVIEWS, 192), sheet, quality=90)

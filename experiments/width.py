@@ -4,8 +4,8 @@
 
 The same photographs in the same order, the same objective, the same number of steps. Now and then
 each network is measured on every fifth of the bundled photographs, the central square of 256
-pixels, as a part of the photograph's own objective; at the end the shipped network as well. The
-photographs to train on should not be the bundled ones.
+pixels, as a part of the photograph's own objective. The photographs to train on should not be the
+bundled ones.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from shared import described, held_out, objective, on_the_way, result_parser, save
 
-from perceptual_edu import LossNetwork, StyleRecipe, checkpoint, device, load_network
+from perceptual_edu import LossNetwork, StyleRecipe, device
 from perceptual_edu.scale import scale
 
 
@@ -40,8 +40,7 @@ def main() -> None:
             print(rows[-1], flush=True)
     fields = ("style", "style_size", "size", "batch", "steps", "cooldown")
     what = "objective on held-out photographs while networks of several widths are trained"
-    shipped = objective(load_network(checkpoint(recipe.style)).to(device()), loss, images)
-    save(arguments.out, what, described(recipe, fields, images), rows=rows, shipped=shipped)
+    save(arguments.out, what, described(recipe, fields, images), rows=rows)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from perceptual_edu import (
+    StyleNet,
     StyleRecipe,
     checkpoint,
     load_image,
@@ -22,6 +23,7 @@ from perceptual_edu import (
 )
 from perceptual_edu.evaluation import read_report, write_report
 from perceptual_edu.networks import trained_styles
+from perceptual_edu.training import train
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 WITH_ARGUMENTS = [p.stem for p in sorted(EXPERIMENTS.glob("*.py")) if "__doc__" in p.read_text()]
@@ -123,13 +125,28 @@ def test_width_measures_every_network_on_the_same_photographs(run, tmp_path):
         shutil.copy(photo(name), folder)
     report = run("width", "--photos", folder, "--widths", 4, 6, "--steps", 30)
     rows = report["rows"]
-    assert report["shipped"].keys() < rows[0].keys()
     assert [(row["width"], row["step"]) for row in rows] == [
         (width, step) for width in (4, 6) for step in (6, 12, 18, 24, 30)
     ]
     for first, last in (rows[:5:4], rows[5::4]):
         assert last["total"] < first["total"]
         assert last["part"] < 1
+
+
+def test_a_network_goes_on_as_it_is_and_widened_on_equal_terms(run, tmp_path):
+    folder, narrow = tmp_path / "photographs", tmp_path / "narrow.safetensors"
+    folder.mkdir()
+    shutil.copy(photo("hedgehog"), folder)
+    recipe = StyleRecipe("starry_night", style_size=48, width=3, size=32, batch=2, steps=4)
+    list(train(recipe, folder, narrow))
+    report = run("widen", narrow, "--photos", folder, "--steps", 10)
+    rows = report["rows"]
+    assert [(r["width"], r["step"]) for r in rows] == [
+        (w, n) for w in (3, 6) for n in range(2, 11, 2)
+    ]
+    assert report["settings"]["steps before"] == 4
+    # Both begin as the same network, and go on from where it is.
+    assert all(row["part"] < report["before"]["part"] * 1.1 for row in (rows[4], rows[9]))
 
 
 def test_losses_that_were_trained_alike_are_compared_on_each_picture(run, tmp_path):
@@ -366,3 +383,17 @@ def test_style_counts_measures_every_style_and_goes_on_where_it_was(run, tmp_pat
     assert list(two["parts"]) == ["starry_night", "mosaic"]
     assert two["parts"]["starry_night"] == two["curve"]["4"]
     assert all(part > 0 for part in two["parts"].values())
+
+
+def test_a_network_ships_in_bytes_and_what_that_costs_is_written_down(run, tmp_path):
+    source = tmp_path / "mine.safetensors"
+    save_network(StyleNet(width=8, styles=["a", "b"]), source, {"steps": 3})
+    for name in ("a_network", "another"):
+        report = run("ship", source, name, "--folder", tmp_path)
+    assert [row["network"] for row in report["rows"]] == ["a_network", "another"]
+    for row in report["rows"]:
+        shipped = tmp_path / f"{row['network']}.safetensors"
+        assert row["bytes"]["8 bits a weight"] == shipped.stat().st_size < source.stat().st_size
+        assert row["digest"] == hashlib.sha256(shipped.read_bytes()).hexdigest()[:12]
+        assert 30 < row["psnr"]["least"] <= row["psnr"]["median"]
+        assert read_card(shipped) == {"steps": 3}

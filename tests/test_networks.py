@@ -380,6 +380,36 @@ def test_a_saved_network_comes_back_in_half_precision(tmp_path, network):
     assert path.stat().st_size < 2 * count + 10_000
 
 
+@pytest.mark.parametrize(
+    "network",
+    [
+        StyleNet(width=8),
+        StyleNet.paper(width=8),
+        SuperResolutionNet(4),
+        StyleNet(width=8, styles=3),
+    ],
+    ids=["ours", "paper", "super-resolution", "many"],
+)
+def test_a_network_saved_in_bytes_is_smaller_and_off_by_half_a_step_at_most(tmp_path, network):
+    path, half = tmp_path / "network.safetensors", tmp_path / "half.safetensors"
+    with_random_norms(network).layers[0].conv.weight.data[1] = 0  # a filter that is switched off
+    save_network(network, path, {"steps": 3}, bits=8)
+    save_network(network, half, {"steps": 3})
+    loaded = load_network(path)
+    assert (loaded.config, read_card(path)) == (network.config, {"steps": 3})
+    assert loaded.state_dict().keys() == network.state_dict().keys()
+    for name, values in network.state_dict().items():
+        found = loaded.state_dict()[name]
+        if values.ndim < 4:
+            torch.testing.assert_close(found, values.half().float().to(found.dtype), atol=0, rtol=0)
+        else:
+            step = values.abs().amax((1, 2, 3), keepdim=True) / 127
+            # 127 steps of half precision may end short of the largest weight
+            assert ((found - values).abs() <= 0.57 * step + 1e-7).all()
+    filters = sum(values.numel() for values in network.state_dict().values() if values.ndim == 4)
+    assert 0.8 * filters < half.stat().st_size - path.stat().st_size < filters
+
+
 def test_a_network_without_a_card_has_an_empty_one(tmp_path):
     save_network(StyleNet(width=1), tmp_path / "n.safetensors")
     assert read_card(tmp_path / "n.safetensors") == {}

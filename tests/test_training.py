@@ -16,7 +16,7 @@ import torch
 from perceptual_edu import LossNetwork, checkpoint, load_image, photo, photos
 from perceptual_edu.datasets import RandomCrops
 from perceptual_edu.devices import autocast
-from perceptual_edu.networks import load_network, read_card, save_network
+from perceptual_edu.networks import StyleNet, load_network, read_card, save_network
 from perceptual_edu.training import (
     OPTIMIZERS,
     Muon,
@@ -27,6 +27,7 @@ from perceptual_edu.training import (
     train,
 )
 from perceptual_edu.training.optimizers import STYLE_RATE, make_optimizers, restore, schedule
+from perceptual_edu.training.starts import widened
 
 TESTS = Path(__file__).parent
 RECIPE = StyleRecipe(style="starry_night", style_size=64, width=4, size=32, batch=2, steps=6)
@@ -187,11 +188,12 @@ def test_named_recipes_say_what_the_paper_the_released_models_and_we_do():
 def test_a_start_decides_the_architecture_and_the_card_says_so(bank, phi, tmp_path):
     out = tmp_path / "net.safetensors"
     start = str(checkpoint("starry_night"))
-    recipe = variant(style="mosaic", start_from=start, width=32, norm="batch", steps=1)
+    width = load_network(start).config["width"]
+    recipe = variant(style="mosaic", start_from=start, width=5, norm="batch", steps=1)
     (step,) = train(recipe, bank, out, phi=phi)
-    assert step.network.config["width"] == 16
+    assert step.network.config["width"] == width != 5
     written = read_card(out)["recipe"]
-    assert (written["width"], written["norm"]) == (16, "instance")
+    assert (written["width"], written["norm"]) == (width, "instance")
     assert load_network(out).styles == ("mosaic",)
     assert list(train(recipe, bank, out, phi=phi)) == []
 
@@ -221,6 +223,40 @@ def test_a_network_of_one_style_may_start_many_that_begin_as_it(photograph, tmp_
     save_network(many, tmp_path / "two.safetensors")
     with pytest.raises(TrainingError, match="number of styles is 2; wanted is 3"):
         variant(style=(*names, "udnie"), start_from=str(tmp_path / "two.safetensors")).network()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"norm": "batch"}, {"upsampling": "transposed", "padding": "start"}, {"styles": 3}],
+    ids=["ours", "batch", "paper", "many"],
+)
+def test_a_widened_network_paints_the_same_and_its_twins_learn_apart(how, photograph):
+    narrow = StyleNet(width=3, **how)
+    for name, values in narrow.named_parameters():
+        if ".norm." in name:
+            torch.nn.init.normal_(values, mean=0.5, std=0.5)
+    wide = widened(narrow)
+    assert wide.config == narrow.config | {"width": 6}
+    style = (torch.tensor([[0.2, 0.3, 0.5]]),) if "styles" in how else ()
+    pictures = narrow(photograph, *style), wide(photograph, *style)
+    torch.testing.assert_close(*pictures, rtol=0, atol=0.02)
+    pictures[1].square().mean().backward()
+    for layer in (0, 1, 3):
+        first = wide.layers[layer].first if layer == 3 else wide.layers[layer]
+        one, other = first.conv.weight.grad.chunk(2)
+        assert (one - other).norm() > 0.01 * one.norm() > 0
+
+
+def test_a_training_may_widen_the_network_it_starts_from(bank, phi, tmp_path):
+    narrow, wide = tmp_path / "narrow.safetensors", tmp_path / "wide.safetensors"
+    list(train(RECIPE, bank, narrow, phi=phi))
+    recipe = variant(start_from=str(narrow), widen=True, steps=1)
+    list(train(recipe, bank, wide, phi=phi))
+    assert load_network(wide).config["width"] == read_card(wide)["recipe"]["width"] == 8
+    assert read_card(wide)["before"]["recipe"]["width"] == 4
+    assert list(train(recipe, bank, wide, phi=phi)) == []
+    with pytest.raises(TrainingError, match="widen wants start_from"):
+        train(variant(widen=True), bank, phi=phi)
 
 
 @pytest.mark.parametrize(
@@ -254,18 +290,20 @@ def test_a_super_resolution_start_decides_the_architecture():
 def test_a_new_style_on_a_base_from_the_command_line(command, tmp_path):
     picture = photos()[0]
     base = checkpoint("starry_night")
-    train_style = ["train", "style", "mosaic", "--photos", picture, "-o", "net.safetensors"]
+    out = tmp_path / "net.safetensors"
+    train_style = ["train", "style", "mosaic", "--photos", picture, "-o", out]
     small = ["--steps", 1, "--size", 32, "--style-size", 48, "--batch", 1]
-    code, _, errors = command(*train_style, *small, "--base", base, "--width", 32)
+    code, _, errors = command(*train_style, *small, "--base", base, "--width", 5)
     assert code == 1
-    assert "starry_night.safetensors: its width is 16, not 32; leave --width out" in errors
+    width = load_network(base).config["width"]
+    assert f"starry_night.safetensors: its width is {width}, not 5; leave --width out" in errors
     code, _, errors = command(*train_style, *small, "--base", base)
     assert code == 0, errors
-    card = read_card(tmp_path / "net.safetensors")
-    assert (card["recipe"]["base"], card["recipe"]["width"]) == ("starry_night.safetensors", 16)
+    card = read_card(out)
+    assert (card["recipe"]["base"], card["recipe"]["width"]) == (base.name, width)
     assert card["before"]["steps"] == read_card(base)["steps"]
-    filters = "layers.0.conv.weight"
-    assert torch.equal(weights("net.safetensors")[filters], weights(base)[filters])
+    trained, shipped = (load_network(path).layers[0].conv.weight for path in (out, base))
+    torch.testing.assert_close(trained, shipped.half().float(), rtol=0, atol=0)
 
 
 def test_the_schedule_fills_rates_that_are_tensors_in_place():

@@ -283,6 +283,8 @@ COMMANDS = {
     "whole_run": "python experiments/whole_run.py",
     "scaling": "python experiments/scaling.py",
     "width": "python experiments/width.py --photos FOLDER",
+    "widen": "python experiments/widen.py NETWORK --photos FOLDER",
+    "shipped": "python experiments/ship.py NETWORK",
     "profile_step": "python experiments/profile_step.py",
     "super_resolution": "python experiments/super_resolution.py FOLDER --out FILE",
     "alike": "python experiments/alike.py FOLDER --work WORK",

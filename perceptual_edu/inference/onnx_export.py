@@ -41,8 +41,8 @@ def export_onnx(
     path
         The file to write: ``NAME.onnx``.
     half
-        Store the weights in half precision, as our own files do: half the size. A runtime makes
-        them float32 when it loads the model, so that it computes as fast.
+        Store the weights in half precision: half the size. A runtime makes them float32 when it
+        loads the model, so that it computes as fast.
 
     Raises
     ------

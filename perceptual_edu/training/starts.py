@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from ..errors import MendableError
@@ -89,3 +90,36 @@ def _copied(single: StyleNet, styles: Sequence[str]) -> StyleNet:
     wanted = network.state_dict()
     network.load_state_dict({k: v.expand_as(wanted[k]) for k, v in single.state_dict().items()})
     return network
+
+
+@torch.no_grad()
+def widened(narrow: StyleNet, seed: int = 0) -> StyleNet:
+    """A network of twice the width that paints the same pictures, to be trained on.
+
+    Each channel becomes two alike, and each filter that reads it reads half of either (Chen et al.,
+    Net2Net, ICLR 2016). The halves differ by noise as large as the weights, which cancels: without
+    it both channels would have the same gradient for ever.
+
+    Parameters
+    ----------
+    narrow
+        A network of width W.
+    seed
+        Of the noise.
+    """
+    wide = StyleNet(**narrow.config | {"width": 2 * narrow.config["width"]})
+    reads = {f"{name}.weight": 1 for name, m in narrow.named_modules() if type(m) is nn.Conv2d}
+    reads |= {f"{n}.weight": 0 for n, m in narrow.named_modules() if type(m) is nn.ConvTranspose2d}
+    noise, state = torch.Generator().manual_seed(seed), {}
+    for name, wanted in wide.state_dict().items():
+        state[name] = narrow.state_dict()[name].cpu()
+        for axis, (old, new) in enumerate(zip(state[name].shape, wanted.shape, strict=True)):
+            if old == new:
+                continue
+            halves = [state[name], state[name]]
+            if axis == reads.get(name):  # the axis of the channels that a filter reads
+                change = state[name].std() / 2 * torch.randn(state[name].shape, generator=noise)
+                halves = [state[name] / 2 + change, state[name] / 2 - change]
+            state[name] = torch.cat(halves, axis)
+    wide.load_state_dict(state)
+    return wide
