@@ -81,8 +81,9 @@ CHECKPOINTS = sorted((data_folder() / "checkpoints").glob("*"))
 
 @pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: path.stem)
 def test_checkpoints_are_small_and_say_how_they_were_trained(path):
-    assert path.stat().st_size < 1.8e6
     card = read_card(path)
+    wide = card["recipe"].get("width") == 32  # the paper's, four times the weights
+    assert path.stat().st_size < (1.8e6 if wide else 1e6)
     assert card["steps"] == card["recipe"]["steps"]
     assert card["photographs"]["count"] > 1000
     assert card["hardware"]

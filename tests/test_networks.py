@@ -395,6 +395,8 @@ def test_a_network_saved_in_bytes_is_smaller_and_off_by_half_a_step_at_most(tmp_
     with_random_norms(network).layers[0].conv.weight.data[1] = 0  # a filter that is switched off
     save_network(network, path, {"steps": 3}, bits=8)
     save_network(network, half, {"steps": 3})
+    with pytest.raises(ValueError, match="bits is 4; wanted is one of 8, 16"):
+        save_network(network, tmp_path / "four.safetensors", bits=4)
     loaded = load_network(path)
     assert (loaded.config, read_card(path)) == (network.config, {"steps": 3})
     assert loaded.state_dict().keys() == network.state_dict().keys()

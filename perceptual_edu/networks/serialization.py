@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..files import written_atomically
+from .blocks import check_choice
 from .cards import NetworkError, read_texts
 from .style import StyleNet
 from .super_resolution import SRCNN, SuperResolutionNet
@@ -41,8 +42,14 @@ def save_network(
         anything that JSON holds.
     bits
         16 writes half precision; 8 writes the filters in half of that room (:func:`in_bytes`), as
-        the networks that ship are.
+        most networks that ship are.
+
+    Raises
+    ------
+    ValueError
+        For another number of bits.
     """
+    check_choice("bits", bits, (8, 16))
     state = network.state_dict()
     if bits == 8:
         state = in_bytes(state)
@@ -60,13 +67,18 @@ def save_network(
 def in_bytes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of convolutions as whole numbers from -127 to 127, and the size of a step.
 
-    Each filter has a step of its own, so that its largest weight is 127 steps. All else is as it
-    was. :func:`from_bytes` is the way back.
+    Each filter (of a transposed convolution, each input channel) has a step of its own, so that its
+    largest weight is 127 steps. All else is as it was. :func:`from_bytes` is the way back.
 
     Parameters
     ----------
     state
-        Tensors by name; those of four dimensions are filters.
+        Tensors by name; those of four dimensions, (N, C, K, K), are filters.
+
+    Returns
+    -------
+    dict
+        Filters as int8, and beside each its steps as ``NAME.step``, float16 of (N, 1, 1, 1).
     """
     found = dict(state)
     for name, weight in state.items():
@@ -79,10 +91,9 @@ def in_bytes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def from_bytes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """All weights in float32; those that :func:`in_bytes` made whole numbers times their steps."""
-    found = {name: t.float() for name, t in state.items() if not name.endswith(STEP)}
-    for name in found.keys() & {name.removesuffix(STEP) for name in state.keys() - found.keys()}:
-        found[name] *= state[name + STEP].float()
-    return found
+    steps = {n.removesuffix(STEP): t.float() for n, t in state.items() if n.endswith(STEP)}
+    weights = {n: t.float() for n, t in state.items() if not n.endswith(STEP)}
+    return {n: weight * steps.get(n, 1) for n, weight in weights.items()}
 
 
 def _digest(state: Mapping[str, Tensor], architecture: str, card: str) -> str:

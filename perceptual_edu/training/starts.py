@@ -106,6 +106,11 @@ def widened(narrow: StyleNet, seed: int = 0) -> StyleNet:
         A network of width W.
     seed
         Of the noise.
+
+    Returns
+    -------
+    StyleNet
+        One of width 2 W, with the same styles. Channel c of the narrow one's C is now c and c + C.
     """
     wide = StyleNet(**narrow.config | {"width": 2 * narrow.config["width"]})
     reads = {f"{name}.weight": 1 for name, m in narrow.named_modules() if type(m) is nn.Conv2d}
