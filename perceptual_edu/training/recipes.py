@@ -21,7 +21,8 @@ from ..networks.blocks import check_choice
 from ..networks.style import StyleNet
 from ..networks.super_resolution import SRCNN, SuperResolutionNet
 from ..scale import scale
-from .starts import TrainingError, load_start, widened, with_new_styles, with_styles
+from . import starts
+from .starts import TrainingError, load_start
 
 OPTIMIZERS = ("adam", "muon")
 """What changes a style network's weights: the paper's, or a faster one."""
@@ -81,8 +82,7 @@ class StyleRecipe:
     start_from: str | None = None
     """A trained network's file to go on from, instead of random weights."""
     widen: bool = False
-    """Whether to go on with twice the filters: see :func:`~perceptual_edu.training.starts.widened`.
-    """
+    """Whether to go on with twice the filters (:func:`~perceptual_edu.training.starts.widened`)."""
     base: str | None = None
     """A trained network's file whose convolutions are taken and kept: only the scales and shifts
     of the normalisation are trained, which is how a network of many styles learns another one."""
@@ -143,29 +143,21 @@ class StyleRecipe:
     def resolved(self) -> StyleRecipe:
         """The recipe with the architecture of the network that it starts from, if any.
 
-        Raises
-        ------
-        TrainingError
-            If it is to widen a network that ``start_from`` does not name.
+        TrainingError if there is none to widen, or as :func:`~.starts.style_architecture`.
         """
-        start = self.start_from or self.base
         if self.widen and not self.start_from:
             raise TrainingError("widen wants start_from, the network that gets twice the filters")
-        if not start:
-            return self
-        config = load_start(start, StyleNet).config
-        fields = ("norm", "upsampling", "padding")
-        width = config["width"] * (2 if self.widen else 1)
-        return replace(self, width=width, **{field: config[field] for field in fields})
+        start = self.start_from or self.base
+        return replace(self, **starts.style_architecture(start, self.widen)) if start else self
 
     def network(self) -> nn.Module:
         """The network with its first weights."""
         styles = [Path(picture).stem for picture in self.pictures]
         if self.start_from:
-            network = with_styles(self.start_from, styles)
-            return widened(network, self.seed) if self.widen else network
+            start = starts.with_styles(self.start_from, styles)
+            return starts.widened(start, self.seed) if self.widen else start
         if self.base:
-            return with_new_styles(self.base, styles)
+            return starts.with_new_styles(self.base, styles)
         torch.manual_seed(self.seed)
         how = dict(norm=self.norm, upsampling=self.upsampling, padding=self.padding)
         return StyleNet(width=self.width, styles=styles, **how)

@@ -34,6 +34,16 @@ def load_start(path: str, *kinds: type[nn.Module]) -> nn.Module:
     return network
 
 
+def style_architecture(path: str, widen: bool = False) -> dict[str, object]:
+    """Width, norm, upsampling and padding of a file's style network; if to widen, twice the width.
+
+    Errors as :func:`load_start`.
+    """
+    config = load_start(path, StyleNet).config
+    found = {field: config[field] for field in ("width", "norm", "upsampling", "padding")}
+    return found | {"width": config["width"] * (2 if widen else 1)}
+
+
 def with_styles(path: str, styles: Sequence[str]) -> StyleNet:
     """The network of a file, whose styles go on as ``styles``, in the same order.
 
