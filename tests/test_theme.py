@@ -16,3 +16,17 @@ def test_no_barrier_in_the_bars_of_the_theme(width):
         assert barriers(tab) == []
         tab.evaluate(DARK)
         assert barriers(tab) == []
+
+
+def test_an_icon_that_becomes_a_picture_late_is_not_read():
+    with browser.served() as address, browser.chromium() as chromium:
+        tab = chromium.new_page(viewport={"width": 1280, "height": 900})
+        tab.goto(f"{address}/{PAGE}", wait_until="networkidle")
+        late = (
+            "<svg class='theme-switch' role='img' aria-labelledby='t'><title id='t'>A</title></svg>"
+        )
+        tab.evaluate("h => document.querySelector('.theme-switch-button').innerHTML = h", late)
+        icon = tab.locator(".theme-switch-button svg").first
+        assert icon.get_attribute("aria-hidden") == "true"
+        assert icon.get_attribute("role") is None
+        assert icon.locator("title").count() == 0

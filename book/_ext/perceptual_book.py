@@ -50,16 +50,22 @@ document.addEventListener("DOMContentLoaded", () => {
 """
 
 
-# The theme's buttons must be read as they are seen, and its logo must lie in a landmark. After
-# loading: by then its icons have become pictures, which would be read too.
+# The theme's buttons must be read as they are seen, and its logo must lie in a landmark. Another
+# script makes pictures of the icons, which would be read too; on a busy machine after loading.
 NAMES_FOR_THEME = """
 window.addEventListener("load", () => {
-  for (const icon of document.querySelectorAll("svg.theme-switch")) {
-    icon.querySelector("title")?.remove();
-    icon.removeAttribute("aria-labelledby");
-    icon.removeAttribute("role");
-    icon.setAttribute("aria-hidden", "true");
-  }
+  const hide = () => {
+    for (const icon of document.querySelectorAll("svg.theme-switch")) {
+      icon.querySelector("title")?.remove();
+      icon.removeAttribute("aria-labelledby");
+      icon.removeAttribute("role");
+      icon.setAttribute("aria-hidden", "true");
+    }
+  };
+  const changed = new MutationObserver(hide);
+  for (const button of document.querySelectorAll(".theme-switch-button"))
+    changed.observe(button, { childList: true, subtree: true });
+  hide();
   for (const search of document.querySelectorAll(".search-button-field"))
     search.removeAttribute("aria-label");
   const logo = document.querySelector(".navbar-brand")?.parentElement;
