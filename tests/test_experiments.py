@@ -123,14 +123,20 @@ def test_width_measures_every_network_on_the_same_photographs(run, tmp_path):
     folder.mkdir()
     for name in ("hedgehog", "raccoon"):
         shutil.copy(photo(name), folder)
-    report = run("width", "--photos", folder, "--widths", 4, 6, "--steps", 30)
-    rows = report["rows"]
-    assert [(row["width"], row["step"]) for row in rows] == [
-        (width, step) for width in (4, 6) for step in (6, 12, 18, 24, 30)
+    arguments = ("--photos", folder, "--widths", 4, 6, "--steps", 30, "--seeds")
+    first = run("width", *arguments, 0)["rows"]
+    rows = run("width", *arguments, 0, 1)["rows"]
+    assert rows[:10] == first  # what is there already is not trained again
+    assert [(row["seed"], row["width"], row["step"]) for row in rows] == [
+        (seed, width, step) for seed in (0, 1) for width in (4, 6) for step in (6, 12, 18, 24, 30)
     ]
-    for first, last in (rows[:5:4], rows[5::4]):
-        assert last["total"] < first["total"]
-        assert last["part"] < 1
+    assert len({row["total"] for row in rows}) == len(rows)
+    for begin in range(0, len(rows), 5):
+        assert rows[begin + 4]["total"] < rows[begin]["total"]
+        assert rows[begin + 4]["part"] < 1
+    # Trainings of other settings are no part of the same table.
+    others = run("width", *arguments[:-2], 20, "--seeds", 0)["rows"]
+    assert [row["step"] for row in others] == [4, 8, 12, 16, 20] * 2
 
 
 def test_a_network_goes_on_as_it_is_and_widened_on_equal_terms(run, tmp_path):
