@@ -277,6 +277,21 @@ def test_of_a_cell_nothing_but_whole_imports_is_left_out_of_the_hash(source):
     assert execute.without_imports(source) == source
 
 
+def test_layouts_of_widgets_are_stored_without_what_they_do_not_set():
+    def model(name, **state):
+        return {"model_name": name, "state": state}
+
+    models = {
+        "a": model("LayoutModel", _view_name="LayoutView", width="24rem", height=None),
+        "b": model("ImageModel", width="", value=None),
+    }
+    content = new_notebook(metadata={"widgets": {"the MIME type": {"state": models}}})
+    execute.shorten_widgets(content)
+    (view,) = content.metadata.widgets.values()
+    assert view["state"]["a"]["state"] == {"_view_name": "LayoutView", "width": "24rem"}
+    assert view["state"]["b"] == model("ImageModel", width="", value=None)
+
+
 def test_other_behaviour_of_the_library_makes_a_notebook_stale(executed):
     content = execute.read(executed)
     assert "behaviour" in execute.why_stale(content, perceptual_edu.BEHAVIOUR + 1)

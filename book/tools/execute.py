@@ -134,6 +134,15 @@ def store_figures(notebook: nbformat.NotebookNode) -> None:
                 output.metadata.pop(kind, None)
 
 
+def shorten_widgets(notebook: nbformat.NotebookNode) -> None:
+    """Leave out what the layouts of widgets do not set: forty lines of null for each."""
+    for view in notebook.metadata.get("widgets", {}).values():
+        for model in view["state"].values():
+            if model["model_name"] == "LayoutModel":
+                state = model["state"]
+                model["state"] = {key: state[key] for key in state if state[key] is not None}
+
+
 def kernel_manager_class() -> type:
     """A manager that starts this interpreter's kernel, whatever kernels are installed."""
     from jupyter_client.kernelspec import KernelSpec
@@ -198,6 +207,7 @@ def execute(path: Path, scale: str) -> None:
         seconds = time.perf_counter() - begin
     clean(notebook)
     store_figures(notebook)
+    shorten_widgets(notebook)
     notebook.metadata[KEY] = {
         "code_hash": code_hash(notebook),
         "behaviour": BEHAVIOUR,

@@ -28,14 +28,14 @@ class Table:
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
         lines = "\n".join(f"<tr>{row}</tr>" for row in body)
         return (
-            f'<table class="dataframe">{caption}\n<thead><tr>{"".join(head)}</tr></thead>\n'
+            f'<table class="dataframe" style="font-variant-numeric: tabular-nums">{caption}\n'
+            f"<thead><tr>{''.join(head)}</tr></thead>\n"
             f"<tbody>\n{lines}\n</tbody></table>"
         )
 
     def _cell(self, tag: str, column: int, text: str, more: str = "") -> str:
         side = "right" if self.numeric[column] else "left"
-        look = f"text-align: {side}; font-variant-numeric: tabular-nums"
-        return f'<{tag}{more} style="{look}">{html.escape(text)}</{tag}>'
+        return f'<{tag}{more} style="text-align: {side}">{html.escape(text)}</{tag}>'
 
     def __repr__(self) -> str:
         lines = [self.columns, *self.rows]
