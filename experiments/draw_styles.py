@@ -499,7 +499,7 @@ def save(name):
     picture = picture.resize((picture.width // 2, picture.height // 2), Image.LANCZOS)
     target = STYLES_FOLDER / f"{name}.jpg"
     with written_atomically(target) as draft:
-        picture.save(draft, quality=88, optimize=True)
+        picture.save(draft, quality=88, optimize=True, progressive=True)
     print(f"{target.name}: {target.stat().st_size:,} bytes")
 
 
