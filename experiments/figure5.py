@@ -1,11 +1,12 @@
 """Figure 5: how many iterations of L-BFGS one forward pass is worth (section 4.1, chapter 7).
 
-    python experiments/figure5.py FOLDER [--network starry_night] [--size 256] [--count 50]
+    python experiments/figure5.py FOLDER [--network starry_night] [--size 256] [--start noise]
 
 For each photograph: the objective (equation 5 with the network's own weights) of the photograph
 itself, of one pass through the trained network, and of projected L-BFGS from white noise after
-every evaluation. A photograph is its central square. Where the objective of L-BFGS falls below
-that of the pass, that many evaluations are what the pass is worth.
+every evaluation: the authors' faint noise, or "uniform". A photograph is its central square. Where
+the objective of L-BFGS falls below that of the pass, that many evaluations are what the pass is
+worth.
 
 Photographs that data/results/figure5.json already has are not computed again: interrupt it as you
 like, add sizes and networks. When a network has been trained again towards the same objective,
@@ -40,15 +41,16 @@ from perceptual_edu.training import StyleRecipe
 WHAT = "objective of L-BFGS after each evaluation, of one pass, and of the photograph"
 SETTINGS = {
     "objective": "equation 5, with the weights and the style picture that the network's card names",
-    "start": "white noise, seed 0",
+    "start": "white noise, seed 0: of deviation 1 around the mean colour, or uniform over [0, 255]",
     "photographs": "the central square of each",
 }
 
 # Of a row: where it belongs, for a network that was trained again takes the older one's place; what
 # makes it another measurement; and what makes another way of L-BFGS, which networks share.
-place = itemgetter("network", "size", "photograph")
-identity = itemgetter("network", "size", "photograph", "digest")
-curve = itemgetter("target", "size", "photograph")
+place = itemgetter("network", "size", "start", "photograph")
+identity = itemgetter("network", "size", "start", "photograph", "digest")
+curve = itemgetter("target", "size", "start", "photograph")
+group = itemgetter("network", "digest", "size", "start")
 
 
 def main() -> None:
@@ -60,6 +62,7 @@ def main() -> None:
     parser.add_argument("--paintings", type=Path, help="folder with paintings, if not bundled")
     parser.add_argument("--size", type=int, default=256, help="width and height, pixels")
     parser.add_argument("--count", type=int, default=50, help="photographs")
+    parser.add_argument("--start", choices=("noise", "uniform"), default="noise")
     parser.add_argument("--evaluations", type=int, default=150)
     parser.add_argument("--workers", type=int, default=1, help="photographs at a time")
     arguments = parser.parse_args()
@@ -73,6 +76,7 @@ def main() -> None:
         "digest": digest(network.file),
         "target": target(load_trained(network, arguments.paintings)[1]),
         "size": arguments.size,
+        "start": arguments.start,
     }
     rows = kept(arguments.out)
     done = {identity(row) for row in rows}
@@ -128,7 +132,7 @@ def measure(paths: dict, arguments: Namespace, where: str, task: dict, known: di
     with torch.no_grad():
         itself = loss(image).floats()
         one_pass = loss(f_w(image)).floats()
-    objective = known["objective"] if known else lbfgs(loss, image, arguments.evaluations)
+    objective = known["objective"] if known else lbfgs(loss, image, arguments)
     better = (i for i, value in enumerate(objective, 1) if value <= one_pass["total"])
     return {
         **task,
@@ -140,12 +144,12 @@ def measure(paths: dict, arguments: Namespace, where: str, task: dict, known: di
     }
 
 
-def lbfgs(loss, image: torch.Tensor, evaluations: int) -> list[float]:
+def lbfgs(loss, image: torch.Tensor, arguments: Namespace) -> list[float]:
     """The objective from white noise after 1, 2, ... evaluations."""
-    start = noise_like(image.cpu(), uniform=True).to(device())
-    objective = [0.0] * evaluations
-    for step in optimize_image(loss, start, steps=evaluations):
-        remaining = evaluations - step.evaluations + 1
+    start = noise_like(image.cpu(), uniform=arguments.start == "uniform").to(device())
+    objective = [0.0] * arguments.evaluations
+    for step in optimize_image(loss, start, steps=arguments.evaluations):
+        remaining = arguments.evaluations - step.evaluations + 1
         objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
     return objective
 
@@ -156,23 +160,24 @@ def each_once(machines: Iterable[str]) -> str:
 
 
 def summary(rows: list[dict]) -> list[dict]:
-    """For each network and size the median worth of a pass, and its quartiles."""
+    """For each network, size and start the median worth of a pass, and its quartiles."""
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
-        groups.setdefault((row["network"], row["digest"], row["size"]), []).append(row)
+        groups.setdefault(group(row), []).append(row)
     return [
         {
             "network": network,
             "size": size,
-            "photographs": len(group),
-            "evaluations": min(len(row["objective"]) for row in group),
-            "worth": quartiles([row["worth"] or len(row["objective"]) for row in group]),
-            "never reached": sum(row["worth"] is None for row in group),
+            "start": start,
+            "photographs": len(found),
+            "evaluations": min(len(row["objective"]) for row in found),
+            "worth": quartiles([row["worth"] or len(row["objective"]) for row in found]),
+            "never reached": sum(row["worth"] is None for row in found),
             "pass as a part of the photograph": quartiles(
-                [row["pass"]["total"] / row["itself"] for row in group]
+                [row["pass"]["total"] / row["itself"] for row in found]
             ),
         }
-        for (network, _, size), group in groups.items()
+        for (network, _, size, start), found in groups.items()
     ]
 
 

@@ -86,6 +86,13 @@ def test_figure5_goes_on_where_it_was_and_knows_what_a_pass_is_worth(run, tmp_pa
     assert again["rows"][0] == row | known | {"machine": f"{there}; {here}", "worth": 1}
     assert again["rows"][1]["machine"] == both["machine"] == here
     assert again["machine"] == f"{there}; {here}"
+    # Another start is another way of L-BFGS, beside the first; the pass is the same.
+    uniform = run("figure5", folder, "--count", 1, "--start", "uniform", *how)
+    starts = [(line["start"], line["photographs"]) for line in uniform["summary"]]
+    assert sorted(starts) == [("noise", 2), ("uniform", 1)]
+    (other,) = (r for r in uniform["rows"] if r["start"] == "uniform")
+    assert other["pass"] == row["pass"]
+    assert other["objective"] != row["objective"]
 
 
 def test_table1_has_every_time_and_what_follows_from_them(run):
