@@ -3,11 +3,13 @@
     python experiments/lbfgs.py [PHOTOGRAPH PAINTING] [--out OUT.json]
 
 The photograph is cropped to 256 x 256, the painting's longer side is 512; the authors' weights.
-Every picture is scored in float32, whatever the number format of the run. Without arguments the
-bundled photograph of a castle and The Starry Night are used.
+Every picture is scored in float32, whatever the number format of the run. Each begins in the
+authors' faint noise, and in uniform noise. Without arguments the bundled photograph of a castle and
+The Starry Night are used.
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -45,14 +47,20 @@ def main() -> None:
         recipe.loss(LossNetwork(dtype=dtype).to(device())).set_content(content)
         for dtype in (torch.float32, fast_dtype())
     )
-    noise = noise_like(content, uniform=True).to(device())
     runs = {
-        "ours, from noise": lambda: optimize_image(fast, noise, steps=EVALUATIONS),
-        "ours, from the photograph": lambda: optimize_image(fast, content, steps=EVALUATIONS),
-        "SciPy's L-BFGS-B, from noise": lambda: scipy_lbfgsb(fast, noise, steps=EVALUATIONS),
-        "PyTorch's, clamped every 20, from noise": lambda: clamped_lbfgs(fast, noise, every=20),
-        "PyTorch's, clamped every time, from noise": lambda: clamped_lbfgs(fast, noise, every=1),
+        f"{name}, from {where}": partial(run, fast, start)
+        for where, start in {
+            "noise": noise_like(content).to(device()),
+            "uniform noise": noise_like(content, uniform=True).to(device()),
+        }.items()
+        for name, run in {
+            "ours": partial(optimize_image, steps=EVALUATIONS),
+            "SciPy's L-BFGS-B": partial(scipy_lbfgsb, steps=EVALUATIONS),
+            "PyTorch's, clamped every 20": partial(clamped_lbfgs, every=20),
+            "PyTorch's, clamped every time": partial(clamped_lbfgs, every=1),
+        }.items()
     }
+    runs["ours, from the photograph"] = partial(optimize_image, fast, content, steps=EVALUATIONS)
     settings = {
         "photograph": arguments.photograph.stem,
         "painting": arguments.painting.stem,

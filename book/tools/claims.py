@@ -20,6 +20,7 @@ PAPER = "the paper's"  # as table1.json names its network
 MODELS = {"bicubic": "bicubic", "pixel": "pixel loss", "feature": "feature loss", "srcnn": "SRCNN"}
 LONGER = {"starry_night": "The Starry Night", "the_scream": "The Scream"}
 """Styles that were trained longer, and measured on more photographs."""
+NOISE = {"noise": "faint", "uniform": "uniform"}
 
 Published = float | tuple[float, float]
 """A value, or the ends of a range; of what is the better the more there is of it."""
@@ -131,7 +132,8 @@ def one_pass_claims(reports: dict, published: dict) -> Claims:
         many = line["photographs"] >= 8
         quartiles = f" (quartiles {low:.3g} and {high:.3g})" * many
         yield Numbers(
-            f"evaluations of L-BFGS that a pass of *{LONGER[name]}* is worth, {line['size']} px",
+            f"evaluations of L-BFGS, from {NOISE[line['start']]} noise, that a pass of "
+            f"*{LONGER[name]}* is worth, {line['size']} px",
             (Value(worth, median),),
             f"{style_recipe(name)}, n = {line['photographs']}{quartiles}, 1 seed",
         )
