@@ -1,6 +1,7 @@
 """Copies of the notebooks that install the library where it is missing, and nothing where it is."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,6 +54,21 @@ def test_the_workflow_makes_the_copies_and_publishes_the_pages():
     assert "REPOSITORY_URL" in job["env"]
     for wanted in ("make book", "book/tools/colab.py", "actions/deploy-pages"):
         assert wanted in steps
+
+
+def test_cards_name_the_columns_of_their_cells_after_headings_of_rows_too():
+    long = "a description that is too long for the narrow column of a phone"
+    head = "".join(f"<th>{name}</th>" for name in ("field", "type", "default", "what"))
+    rows = [f"<tr><th>{name}</th><td>int</td><td>1</td><td>{long}</td></tr>" for name in ("a", "b")]
+    table = f'<table class="x"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    labelled = pages.TABLE.sub(pages.with_labels, table)
+    assert labelled.startswith('<table class="cards x">')
+    names = re.findall(r'<(t[dh]) data-label="(.*?)"', labelled)
+    row = [("th", "field"), ("td", "type"), ("td", "default"), ("td", "what")]
+    assert names == row * 2
+    # Two columns fit, however many rows have a heading.
+    narrow = re.sub(r"<td>(int|1)</td>|<th>(type|default)</th>", "", table)
+    assert pages.TABLE.sub(pages.with_labels, narrow) == narrow
 
 
 def test_pages_have_buttons_only_where_these_lead_somewhere(monkeypatch):

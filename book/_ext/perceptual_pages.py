@@ -133,19 +133,27 @@ CARDS = 4  # columns from which on a table of words does not fit a phone
 
 def with_labels(match: re.Match) -> str:
     """A table whose cells know their columns, if it is one of words and wide."""
-    table = match[0]
-    text = [re.sub(r"<[^>]+>", "", th).strip() for th in re.findall(r"<th[^>]*>(.*?)</th>", table)]
-    cells = [re.sub(r"<[^>]+>", "", td) for td in re.findall(r"<td.*?</td>", table, re.DOTALL)]
-    if len(text) < CARDS or max(map(len, cells), default=0) < 40 or "colspan" in table:
-        return table
-    count = iter(range(len(cells)))
-    table = re.sub("<td", lambda _: f'<td data-label="{text[next(count) % len(text)]}"', table)
-    return table.replace('<table class="', '<table class="cards ', 1)
+    head, end, body = match[0].partition("</thead>")
+    names = [re.sub(r"<[^>]+>", "", th).strip() for th in re.findall(r"<th[^>]*>(.*?)</th>", head)]
+    cells = [re.sub(r"<[^>]+>", "", td) for td in re.findall(r"<td.*?</td>", body, re.DOTALL)]
+    if len(names) < CARDS or max(map(len, cells), default=0) < 40 or "colspan" in body:
+        return match[0]
+
+    def labelled(row: re.Match) -> str:
+        name = iter(names)  # a row may begin with a heading of its own, which takes one
+        return re.sub(r"<t[dh]\b", lambda cell: f'{cell[0]} data-label="{next(name)}"', row[0])
+
+    body = re.sub(r"<tr.*?</tr>", labelled, body, flags=re.DOTALL)
+    return head.replace('<table class="', '<table class="cards ', 1) + end + body
+
+
+OPTION = re.compile(r'<span class="pre">(?=--?\w[\w-]{0,24}</span>)')
 
 
 def label_cells(app, pagename, templatename, context, doctree) -> None:
     if "body" in context:
-        context["body"] = spoken(TABLE.sub(with_labels, context["body"]))
+        body = OPTION.sub('<span class="pre option">', context["body"])  # not broken after "--"
+        context["body"] = spoken(TABLE.sub(with_labels, body))
 
 
 EMPTY_HEADING = re.compile(r"<th\b([^>]*)>(?:\s|<p></p>|&nbsp;)*</th>")
