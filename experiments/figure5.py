@@ -3,10 +3,11 @@
     python experiments/figure5.py FOLDER [--network starry_night] [--size 256] [--start noise]
 
 For each photograph: the objective (equation 5 with the network's own weights) of the photograph
-itself, of one pass through the trained network, and of projected L-BFGS from white noise after
-every evaluation: the authors' faint noise, or "uniform". A photograph is its central square. Where
-the objective of L-BFGS falls below that of the pass, that many evaluations are what the pass is
-worth.
+itself, of one pass through the trained network, and of L-BFGS from white noise after every
+evaluation: the authors' faint noise, or "uniform". Its bounds are part of the step ("projected"),
+or the pixels are clamped behind its back after every iteration ("clamped"), as the paper has it. A
+photograph is its central square. Where the objective of L-BFGS falls below that of the pass, that
+many evaluations are what the pass is worth.
 
 Photographs that data/results/figure5.json already has are not computed again: interrupt it as you
 like, add sizes and networks. When a network has been trained again towards the same objective,
@@ -47,10 +48,10 @@ SETTINGS = {
 
 # Of a row: where it belongs, for a network that was trained again takes the older one's place; what
 # makes it another measurement; and what makes another way of L-BFGS, which networks share.
-place = itemgetter("network", "size", "start", "photograph")
-identity = itemgetter("network", "size", "start", "photograph", "digest")
-curve = itemgetter("target", "size", "start", "photograph")
-group = itemgetter("network", "digest", "size", "start")
+place = itemgetter("network", "size", "bounds", "start", "photograph")
+identity = itemgetter("network", "size", "bounds", "start", "photograph", "digest")
+curve = itemgetter("target", "size", "bounds", "start", "photograph")
+group = itemgetter("network", "digest", "size", "bounds", "start")
 
 
 def main() -> None:
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--paintings", type=Path, help="folder with paintings, if not bundled")
     parser.add_argument("--size", type=int, default=256, help="width and height, pixels")
     parser.add_argument("--count", type=int, default=50, help="photographs")
+    parser.add_argument("--bounds", choices=("projected", "clamped"), default="projected")
     parser.add_argument("--start", choices=("noise", "uniform"), default="noise")
     parser.add_argument("--evaluations", type=int, default=150)
     parser.add_argument("--workers", type=int, default=1, help="photographs at a time")
@@ -76,6 +78,7 @@ def main() -> None:
         "digest": digest(network.file),
         "target": target(load_trained(network, arguments.paintings)[1]),
         "size": arguments.size,
+        "bounds": arguments.bounds,
         "start": arguments.start,
     }
     rows = kept(arguments.out)
@@ -147,10 +150,30 @@ def measure(paths: dict, arguments: Namespace, where: str, task: dict, known: di
 def lbfgs(loss, image: torch.Tensor, arguments: Namespace) -> list[float]:
     """The objective from white noise after 1, 2, ... evaluations."""
     start = noise_like(image.cpu(), uniform=arguments.start == "uniform").to(device())
+    if arguments.bounds == "clamped":
+        return clamped(loss, start, arguments.evaluations)
     objective = [0.0] * arguments.evaluations
     for step in optimize_image(loss, start, steps=arguments.evaluations):
         remaining = arguments.evaluations - step.evaluations + 1
         objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
+    return objective
+
+
+def clamped(loss, start: torch.Tensor, evaluations: int) -> list[float]:
+    """The same of PyTorch's L-BFGS, an evaluation each iteration, then a clamp to [0, 255]."""
+    x = start.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=20)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        total = loss(x).total
+        total.backward()
+        return total
+
+    objective = []
+    for _ in range(evaluations):
+        objective.append(optimizer.step(closure).item())
+        x.data.clamp_(0, 255)
     return objective
 
 
@@ -160,7 +183,7 @@ def each_once(machines: Iterable[str]) -> str:
 
 
 def summary(rows: list[dict]) -> list[dict]:
-    """For each network, size and start the median worth of a pass, and its quartiles."""
+    """For each network, size and kind of L-BFGS the median worth of a pass, and its quartiles."""
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
         groups.setdefault(group(row), []).append(row)
@@ -168,6 +191,7 @@ def summary(rows: list[dict]) -> list[dict]:
         {
             "network": network,
             "size": size,
+            "bounds": bounds,
             "start": start,
             "photographs": len(found),
             "evaluations": min(len(row["objective"]) for row in found),
@@ -177,7 +201,7 @@ def summary(rows: list[dict]) -> list[dict]:
                 [row["pass"]["total"] / row["itself"] for row in found]
             ),
         }
-        for (network, _, size, start), found in groups.items()
+        for (network, _, size, bounds, start), found in groups.items()
     ]
 
 

@@ -93,6 +93,13 @@ def test_figure5_goes_on_where_it_was_and_knows_what_a_pass_is_worth(run, tmp_pa
     (other,) = (r for r in uniform["rows"] if r["start"] == "uniform")
     assert other["pass"] == row["pass"]
     assert other["objective"] != row["objective"]
+    # So is L-BFGS whose pixels are clamped behind its back; both begin at the same height.
+    naive = run("figure5", folder, "--count", 1, "--bounds", "clamped", *how)
+    (other,) = (r for r in naive["rows"] if r["bounds"] == "clamped")
+    assert other["pass"] == row["pass"]
+    assert other["objective"][0] == row["objective"][0]
+    assert other["objective"][1:] != row["objective"][1:]
+    assert min(other["objective"]) < other["objective"][0]
 
 
 def test_table1_has_every_time_and_what_follows_from_them(run):

@@ -270,7 +270,7 @@ def robustness_table(report: dict) -> str:
 
 
 COMMANDS = {
-    "lbfgs": "python experiments/lbfgs.py PHOTOGRAPH PAINTING",
+    "lbfgs": "python experiments/lbfgs.py",
     "starts": "python experiments/starts.py",
     "gatys_main": "python experiments/gatys_main.py",
     "styles": "python experiments/score_styles.py PHOTOGRAPH --paintings FOLDER",
