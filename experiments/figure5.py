@@ -40,10 +40,12 @@ from perceptual_edu.networks import TrainedStyle, trained_styles
 from perceptual_edu.training import StyleRecipe
 
 WHAT = "objective of L-BFGS after each evaluation, of one pass, and of the photograph"
+WHOLE = 100_000
 SETTINGS = {
     "objective": "equation 5, with the weights and the style picture that the network's card names",
     "start": "white noise, seed 0: of deviation 1 around the mean colour, or uniform over [0, 255]",
     "photographs": "the central square of each",
+    "unit": f"L-BFGS's is told in {WHOLE:,}ths of the photograph's own",
 }
 
 # Of a row: where it belongs, for a network that was trained again takes the older one's place; what
@@ -135,32 +137,37 @@ def measure(paths: dict, arguments: Namespace, where: str, task: dict, known: di
     with torch.no_grad():
         itself = loss(image).floats()
         one_pass = loss(f_w(image)).floats()
-    objective = known["objective"] if known else lbfgs(loss, image, arguments)
-    better = (i for i, value in enumerate(objective, 1) if value <= one_pass["total"])
+    unit = itself["total"] / WHOLE
+    objective = known["objective"] if known else lbfgs(loss, image, unit, arguments)
+    better = (i for i, value in enumerate(objective, 1) if value * unit <= one_pass["total"])
     return {
         **task,
         "machine": each_once([known["machine"], where]) if known else where,
         "itself": round(itself["total"]),
         "pass": {name: round(value) for name, value in one_pass.items() if value},
         "worth": next(better, None),
-        "objective": [round(value) for value in objective],
+        "objective": objective,
     }
 
 
-def lbfgs(loss, image: torch.Tensor, arguments: Namespace) -> list[float]:
-    """The objective from white noise after 1, 2, ... evaluations."""
+def lbfgs(loss, image: torch.Tensor, unit: float, arguments: Namespace) -> list[int]:
+    """The objective from white noise after 1, 2, ... evaluations, in ``unit``."""
     start = noise_like(image.cpu(), uniform=arguments.start == "uniform").to(device())
-    if arguments.bounds == "clamped":
-        return clamped(loss, start, arguments.evaluations)
-    objective = [0.0] * arguments.evaluations
-    for step in optimize_image(loss, start, steps=arguments.evaluations):
-        remaining = arguments.evaluations - step.evaluations + 1
+    way = clamped if arguments.bounds == "clamped" else projected
+    return [round(value / unit) for value in way(loss, start, arguments.evaluations)]
+
+
+def projected(loss, start: torch.Tensor, evaluations: int) -> list[float]:
+    """Of our L-BFGS, whose steps stay in [0, 255]."""
+    objective = [0.0] * evaluations
+    for step in optimize_image(loss, start, steps=evaluations):
+        remaining = evaluations - step.evaluations + 1
         objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
     return objective
 
 
 def clamped(loss, start: torch.Tensor, evaluations: int) -> list[float]:
-    """The same of PyTorch's L-BFGS, an evaluation each iteration, then a clamp to [0, 255]."""
+    """Of PyTorch's L-BFGS, an evaluation each iteration, then a clamp to [0, 255]."""
     x = start.clone().requires_grad_()
     optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=20)
 

@@ -69,7 +69,7 @@ def test_figure5_goes_on_where_it_was_and_knows_what_a_pass_is_worth(run, tmp_pa
     assert row["pass"]["total"] < row["itself"]
     if row["worth"]:
         before, after = row["objective"][row["worth"] - 2 : row["worth"]]
-        assert after <= row["pass"]["total"] < before
+        assert after <= 100_000 * row["pass"]["total"] / row["itself"] <= before
     both = run("figure5", folder, "--workers", 2, *how)
     assert [r["photograph"] for r in both["rows"]] == ["hedgehog", "raccoon"]
     assert both["rows"][0] == row
@@ -78,7 +78,7 @@ def test_figure5_goes_on_where_it_was_and_knows_what_a_pass_is_worth(run, tmp_pa
     # The same objective: only the pass of a network that was trained again is new.
     report = read_report(out := tmp_path / "figure5.json")
     here, there = row["machine"], "another machine, float32"
-    known = {"machine": there, "objective": [9] * 25}
+    known = {"machine": there, "objective": [1] * 25}
     report["rows"][0] |= known | {"digest": "another", "pass": {"total": 1}}
     write_report(report, out)
     again = run("figure5", folder, *how)

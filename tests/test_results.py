@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from built_book import ROOT, tool
@@ -57,6 +59,84 @@ def test_the_published_speed_ups_follow_from_the_published_times():
             # Times are rounded: 0.05 may be anything from 0.045 to 0.055.
             ratio = seconds / row["ours_seconds"]
             assert ratio == pytest.approx(row["speedup"][iterations], rel=0.1)
+
+
+# ---------------------------------------------------------------- what the README quotes
+
+
+def measured() -> Iterator[tuple[float, ...]]:
+    """The numbers of the README's table "Measured so far", line by line, from their files."""
+    lbfgs = read_report("lbfgs")
+    runs = {name: found["300"] for name, found in lbfgs["objective"].items()}
+    yield (lbfgs["photograph itself"],)
+    yield runs["ours, from noise"], runs["ours, from the photograph"]
+    yield (runs["SciPy's L-BFGS-B, from noise"],)
+    yield tuple(runs[f"PyTorch's, clamped every {n}, from noise"] for n in ("20", "time"))
+    yield (read_report("bench_gatys")["ratio"],)
+    worth = {
+        tuple(line[key] for key in ("network", "size", "bounds", "start")): line["worth"][1]
+        for line in read_report("figure5")["summary"]
+    }
+    starry, scream = "starry_night", "the_scream"
+    for bounds in ("projected", "clamped"):
+        yield tuple(worth[name, 256, bounds, "noise"] for name in (starry, scream))
+    yield tuple(worth[starry, size, "projected", "uniform"] for size in (256, 512, 1024))
+    yield tuple(worth[scream, size, "projected", "uniform"] for size in (256, 512))
+    table1 = read_report("table1")["table"]
+    yield tuple(row["speed-up"]["half width"]["500"] for row in table1)
+    yield tuple(row["speed-up, both plain"]["the paper's"]["500"] for row in table1)
+    yield (100 * read_report("styles")["styles"][starry]["part"],)
+    for name in ("bench_train", "bench_train_half"):
+        times = list(read_report(name)["medians"].values())
+        yield times[0], times[-1]
+    yield from measured_of_super_resolution()
+
+
+def measured_of_super_resolution() -> Iterator[tuple[float, ...]]:
+    psnr = {
+        (line["factor"], line["model"], line["set"]): line["psnr"]
+        for line in read_report("super_resolution")["tables"]
+        if not line["blur"] and not line["histogram"]
+    }
+
+    def sets(factor, *models):
+        return tuple(psnr[factor, model, name] for model in models for name in SETS)
+
+    yield sets(4, "bicubic")
+    yield sets(4, "pixel", "feature")
+    after = [
+        line
+        for line in read_report("alike")["rows"]
+        if (line["factor"], line["feature began as"]) == (4, "the pixel network")
+    ]
+    yield tuple(line[loss]["psnr"] for loss in ("pixel", "feature") for line in after)
+    yield sets(8, "bicubic", "pixel")
+    shares = {
+        tuple(line["key"][:3]): line["shares"]["all"]
+        for line in read_report("judge")["tables"]
+        if line["key"][0] == "x"
+    }
+
+    def seen(*models):
+        names = ("top-1 as it is", "top-1 at 224 px")
+        return tuple(100 * shares["x", 4, model][name][0] for model in models for name in names)
+
+    yield seen("bicubic")
+    yield seen("pixel", "feature")
+    enlarging, _, *steps = read_report("bench_upscale")
+    yield tuple(enlarging["medians"].values())
+    yield tuple(step["speed-up"]["ours"] for step in steps)
+
+
+def test_the_readme_quotes_what_was_measured():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.split("## Measured so far")[1].split("\n\n")[2]
+    cells = [line.split("|")[2] for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(cells) == len(list(measured()))
+    for cell, values in zip(cells, measured(), strict=True):
+        told = re.findall(r"\d[\d,]*(?:\.\d+)?", cell)
+        digits = [len(number.partition(".")[2]) for number in told]
+        assert told == [f"{v:,.{n}f}" for v, n in zip(values, digits, strict=True)], cell
 
 
 # ---------------------------------------------------------------- the photographs
