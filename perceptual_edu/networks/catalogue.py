@@ -58,7 +58,7 @@ def load_style(
     Examples
     --------
     >>> load_style("the_scream").styles
-    ('1',)
+    ('the_scream',)
     """
     file, mixture = find_style(style, network)
     if mixture is None and len(names := style_names(file)) > 1:
