@@ -28,7 +28,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import torch
-from shared import digest, full_name, kept, load_trained, result_parser, save
+from shared import clamped_lbfgs, digest, full_name, kept, load_trained, result_parser, save
 from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, device, load_image, noise_like, optimize_image, photos
@@ -153,35 +153,15 @@ def measure(paths: dict, arguments: Namespace, where: str, task: dict, known: di
 def lbfgs(loss, image: torch.Tensor, unit: float, arguments: Namespace) -> list[int]:
     """The objective from white noise after 1, 2, ... evaluations, in ``unit``."""
     start = noise_like(image.cpu(), uniform=arguments.start == "uniform").to(device())
-    way = clamped if arguments.bounds == "clamped" else projected
-    return [round(value / unit) for value in way(loss, start, arguments.evaluations)]
-
-
-def projected(loss, start: torch.Tensor, evaluations: int) -> list[float]:
-    """Of our L-BFGS, whose steps stay in [0, 255]."""
-    objective = [0.0] * evaluations
-    for step in optimize_image(loss, start, steps=evaluations):
-        remaining = evaluations - step.evaluations + 1
-        objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
-    return objective
-
-
-def clamped(loss, start: torch.Tensor, evaluations: int) -> list[float]:
-    """Of PyTorch's L-BFGS, an evaluation each iteration, then a clamp to [0, 255]."""
-    x = start.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=20)
-
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        total = loss(x).total
-        total.backward()
-        return total
-
-    objective = []
-    for _ in range(evaluations):
-        objective.append(optimizer.step(closure).item())
-        x.data.clamp_(0, 255)
-    return objective
+    steps = arguments.evaluations
+    if arguments.bounds == "clamped":
+        objective = [step.terms["total"] for step in clamped_lbfgs(loss, start, steps)]
+    else:
+        objective = [0.0] * steps
+        for step in optimize_image(loss, start, steps=steps):
+            remaining = steps - step.evaluations + 1
+            objective[step.evaluations - 1 :] = [step.terms["total"]] * remaining
+    return [round(value / unit) for value in objective]
 
 
 def each_once(machines: Iterable[str]) -> str:

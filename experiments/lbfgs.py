@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from shared import result_parser, save
+from shared import clamped_lbfgs, result_parser, save
 
 from perceptual_edu import (
     LossNetwork,
     PerceptualLoss,
-    Step,
     StyleRecipe,
     device,
     fast_dtype,
@@ -56,8 +55,8 @@ def main() -> None:
         for name, run in {
             "ours": partial(optimize_image, steps=EVALUATIONS),
             "SciPy's L-BFGS-B": partial(scipy_lbfgsb, steps=EVALUATIONS),
-            "PyTorch's, clamped every 20": partial(clamped_lbfgs, every=20),
-            "PyTorch's, clamped every time": partial(clamped_lbfgs, every=1),
+            "PyTorch's, clamped every 20": partial(clamped_lbfgs, steps=EVALUATIONS, every=20),
+            "PyTorch's, clamped every time": partial(clamped_lbfgs, steps=EVALUATIONS),
         }.items()
     }
     runs["ours, from the photograph"] = partial(optimize_image, fast, content, steps=EVALUATIONS)
@@ -77,27 +76,6 @@ def main() -> None:
     }
     what = "Gatys' objective after so many evaluations, scored in float32"
     save(arguments.out, what, settings, **measured)
-
-
-def clamped_lbfgs(loss: PerceptualLoss, start, every: int):
-    """PyTorch's L-BFGS, whose pixels are clamped behind its back after ``every`` iterations."""
-    x = start.clone().requires_grad_()
-    lbfgs = torch.optim.LBFGS([x], lr=1, max_iter=every, max_eval=every, history_size=20)
-    count = 0
-
-    def closure():
-        nonlocal count
-        count += 1
-        lbfgs.zero_grad()
-        total = loss(x).total
-        total.backward()
-        return total
-
-    while count < EVALUATIONS:
-        lbfgs.step(closure)
-        with torch.no_grad():
-            x.clamp_(0, 255)
-        yield Step(count, count, {}, x.detach().clone())
 
 
 def measure(run, exact: PerceptualLoss) -> dict:

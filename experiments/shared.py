@@ -20,6 +20,7 @@ from perceptual_edu.images import load_image
 from perceptual_edu.inference import stylize
 from perceptual_edu.losses import PerceptualLoss
 from perceptual_edu.networks import StyleNet, TrainedStyle, load_style
+from perceptual_edu.optimize import Step
 from perceptual_edu.training import Recipe, StyleRecipe, TrainingStep, train
 
 AVIF_QUALITY = 46
@@ -83,7 +84,34 @@ def painted_sheet(
     return sheet([photographs, *painted])
 
 
-# ---------------------------------------------------------------- trainings
+# ---------------------------------------------------------------- optimisation, trainings
+
+
+def clamped_lbfgs(
+    loss: PerceptualLoss, start: Tensor, steps: int, every: int = 1
+) -> Iterator[Step]:
+    """PyTorch's L-BFGS, whose pixels are clamped to [0, 255] behind its back.
+
+    So many evaluations, one an iteration, and a clamp after ``every`` iterations. A step has the
+    objective before these iterations, and the picture after them.
+    """
+    x = start.clone().requires_grad_()
+    lbfgs = torch.optim.LBFGS([x], lr=1, max_iter=every, max_eval=every, history_size=20)
+    count = 0
+
+    def closure() -> Tensor:
+        nonlocal count
+        count += 1
+        lbfgs.zero_grad()
+        total = loss(x).total
+        total.backward()
+        return total
+
+    while count < steps:
+        total = lbfgs.step(closure).item()
+        with torch.no_grad():
+            x.clamp_(0, 255)
+        yield Step(count, count, {"total": total}, x.detach().clone())
 
 
 def follow(recipe: Recipe, photographs: Path, out: Path, **how) -> None:

@@ -40,7 +40,7 @@ def main() -> None:
     fields = ("style", "style_size", "size", "batch", "steps", "cooldown")
     what = "objective on held-out photographs while networks of several widths are trained"
     settings = described(recipe, fields, images)
-    rows = [row for row in kept(arguments.out) if kept(arguments.out, "settings") == settings]
+    rows = kept(arguments.out) if kept(arguments.out, "settings") == settings else []
     done = {(row["seed"], row["width"]) for row in rows}
     for seed, width in product(arguments.seeds, arguments.widths):
         if (seed, width) in done:

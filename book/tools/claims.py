@@ -21,7 +21,6 @@ MODELS = {"bicubic": "bicubic", "pixel": "pixel loss", "feature": "feature loss"
 LONGER = {"starry_night": "The Starry Night", "the_scream": "The Scream"}
 """Styles that were trained longer, and measured on more photographs."""
 NOISE = {"noise": "faint", "uniform": "uniform"}
-OPPONENTS = {"projected": "projected", "clamped": "clamped after every iteration"}
 
 Published = float | tuple[float, float]
 """A value, or the ends of a range; of what is the better the more there is of it."""
@@ -132,7 +131,8 @@ def one_pass_claims(reports: dict, published: dict) -> Claims:
         low, median, high = line["worth"]
         many = line["photographs"] >= 8
         quartiles = f" (quartiles {low:.3g} and {high:.3g})" * many
-        opponent = f"{OPPONENTS[line['bounds']]}, from {NOISE[line['start']]} noise"
+        clamped = " after every iteration" * (line["bounds"] == "clamped")
+        opponent = f"{line['bounds']}{clamped}, from {NOISE[line['start']]} noise"
         yield Numbers(
             f"evaluations of L-BFGS ({opponent}) that a pass of *{LONGER[name]}* is worth, "
             f"{line['size']} px",
