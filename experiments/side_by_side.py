@@ -1,11 +1,14 @@
 """Figures 6 and 7 of the paper: photographs, Gatys' optimisation and one pass, side by side.
 
     python experiments/side_by_side.py --paintings FOLDER [--side 256] [--styles NAME ...]
+    python experiments/side_by_side.py --paintings FOLDER --side 512 --alone --folder PHOTOGRAPHS
 
 A block a style, with its painting; above the photographs, below them what projected L-BFGS makes of
 the network's own objective, then what the network makes in one pass. The painting of NAME is
-FOLDER/NAME.avif. Writes the picture and, in the results, a fingerprint of the networks' file, both
-objectives, and how many evaluations of L-BFGS one pass is worth (null: more than were spent).
+FOLDER/NAME.avif. Of a folder of photographs, which need not be ours to publish, only the results
+are drawn, a row a photograph: the optimisation, and one pass. Writes the picture and, in the
+results, a fingerprint of the networks' file, both objectives, and how many evaluations of L-BFGS
+one pass is worth (null: more than were spent).
 """
 
 import argparse
@@ -17,35 +20,41 @@ from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, device, load_image, noise_like, optimize_image, photo
 from perceptual_edu.assets import data_folder, file_or_bundled, style
-from perceptual_edu.images import save_image
+from perceptual_edu.evaluation.super_resolution import picture_files
+from perceptual_edu.images import bicubic, save_image
 from perceptual_edu.inference import stylize
 from perceptual_edu.networks import trained_styles
 from perceptual_edu.scale import scale
 
 PHOTOGRAPHS = ("neuschwanstein_castle", "cat_chelsea", "new_york_1961", "penguin")
 STYLES = ("starry_night", "udnie", "composition_vii", "great_wave")
+SHOWN = 384  # pixels, of a result in a folder's sheet
 BOOK = Path(__file__).resolve().parents[1] / "book" / "images"
 
 
 def main() -> None:
     arguments = parsed()
     phi, steps = LossNetwork.fast(), scale(smoke=3, laptop=100, gpu=500)
-    shipped = {trained.name: trained for trained in trained_styles()}  # the last: one of many
-    photographs = [load_image(photo(name), square=arguments.side) for name in PHOTOGRAPHS]
-    photographs = photographs[: arguments.photographs]
-    blank = torch.full_like(photographs[0], 255)
-    pictures, rows = [[blank, *photographs]], []
-    for name in tqdm(arguments.styles, unit="style"):
+    networks = trained_styles()
+    # A name's last entry counts: one of many in its file, or turned round the style's own network.
+    shipped = {each.name: each for each in (reversed(networks) if arguments.alone else networks)}
+    bundled = [photo(name) for name in PHOTOGRAPHS[: arguments.photographs]]
+    paths = picture_files(arguments.folder) if arguments.folder else bundled
+    photographs = {path.stem: load_image(path, square=arguments.side) for path in paths}
+    blank = torch.full((1, 3, arguments.side, arguments.side), 255.0)
+    pictures, rows = [] if arguments.folder else [[blank, *photographs.values()]], []
+    for name in arguments.styles:
         network, recipe = load_trained(shipped[name], arguments.paintings)
-        loss = recipe.loss(phi)
-        optimised, passed = [], []
-        for title, photograph in zip(PHOTOGRAPHS, photographs, strict=False):
-            picture, row = compare(network.to(device()), loss, photograph, steps)
+        loss, pairs = recipe.loss(phi), []
+        for title, photograph in tqdm(photographs.items(), desc=name, unit="photograph"):
+            optimised, row = compare(network.to(device()), loss, photograph, steps)
             rows.append({"style": name, "photograph": title} | row)
-            optimised.append(picture)
-            passed.append(stylize(network, photograph))
-        painting = load_image(file_or_bundled(recipe.style, style), square=arguments.side)
-        pictures += [[painting, *optimised], [blank, *passed]]
+            pairs.append((optimised, stylize(network, photograph)))
+        if arguments.folder:
+            pictures += [[bicubic(picture, SHOWN, SHOWN) for picture in pair] for pair in pairs]
+        else:
+            painting = load_image(file_or_bundled(recipe.style, style), square=arguments.side)
+            pictures += [[painting, *(a for a, _ in pairs)], [blank, *(b for _, b in pairs)]]
     save_image(sheet(pictures), arguments.pictures / f"{arguments.name}.avif", quality=AVIF_QUALITY)
     files = [shipped[name].file for name in arguments.styles]
     settings = {"side": arguments.side, "evaluations": steps}
@@ -60,6 +69,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--side", type=int, default=256, help="of the square pictures, pixels")
     parser.add_argument("--styles", nargs="+", default=STYLES)
     parser.add_argument("--photographs", type=int, default=len(PHOTOGRAPHS), help="how many")
+    parser.add_argument("--folder", type=Path, help="other photographs; all of its")
+    parser.add_argument("--alone", action="store_true", help="networks of one style")
     parser.add_argument("--name", default="figure6", help="of picture and results")
     parser.add_argument("--pictures", type=Path, default=BOOK, help="where the picture goes")
     parser.add_argument("--out", type=Path, help="JSON file to write")

@@ -80,7 +80,7 @@ def measured(chromium, page: str, work: list, count: int) -> Iterator[dict]:
         for kind, side in work:
             picture = Path(scratch) / f"{kind}_{side}.png"
             to_pil(load_image(photo(PHOTOGRAPH), square=side)).save(picture)
-            tab = chromium.new_page()
+            tab = browser.calm_context(chromium).new_page()
             tab.set_default_timeout(LIMIT)
             tab.goto(page)
             wait(tab, "ready")
@@ -93,7 +93,7 @@ def measured(chromium, page: str, work: list, count: int) -> Iterator[dict]:
             press(tab, VERBS[kind], side)
             first = time.perf_counter() - began
             seconds = [press(tab, VERBS[kind], side) for _ in range(count)]
-            tab.close()
+            tab.context.close()
             yield {
                 "work": kind,
                 "side": side,

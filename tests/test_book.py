@@ -106,7 +106,7 @@ def leads_somewhere(url):
 def seen():
     """A function: page -> what the browser saw there."""
     with browser.served() as address, browser.chromium() as chromium:
-        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        context = browser.calm_context(chromium, viewport={"width": 1280, "height": 900})
 
         @functools.cache
         def look(page):

@@ -54,8 +54,9 @@ def visit(chromium, address):
         errors = []
 
         def visit(page=PAGE, before="", script=True, formulas=False, **settings):
-            settings = {"reduced_motion": "reduce"} | settings  # or the theme scrolls smoothly
-            context = stack.enter_context(contextlib.closing(chromium.new_context(**settings)))
+            context = stack.enter_context(
+                contextlib.closing(browser.calm_context(chromium, **settings))
+            )
             if before:
                 context.add_init_script(before)
             tab = context.new_page()

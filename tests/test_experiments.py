@@ -390,6 +390,20 @@ def test_a_pass_and_the_optimisation_stand_side_by_side(run, tmp_path):
     assert load_image(tmp_path / "figure6.avif").shape == (1, 3, 5 * 32, 3 * 32)
 
 
+def test_of_a_folder_only_the_results_stand_side_by_side(run, tmp_path):
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    for name in ("hedgehog", "penguin", "rabbit"):
+        shutil.copy(photo(name), photographs)
+    how = ("--paintings", tmp_path, "--side", 32, "--pictures", tmp_path, "--alone")
+    report = run("side_by_side", *how, "--folder", photographs, "--styles", "starry_night")
+    assert [row["photograph"] for row in report["rows"]] == ["hedgehog", "penguin", "rabbit"]
+    (network,) = {each.file for each in trained_styles() if each.file.stem == "starry_night"}
+    digest = hashlib.sha256(network.read_bytes()).hexdigest()
+    assert report["settings"]["networks"] == {"starry_night": digest[:12]}
+    assert load_image(tmp_path / "figure6.avif").shape == (1, 3, 3 * 384, 2 * 384)
+
+
 def test_style_counts_measures_every_style_and_goes_on_where_it_was(run, tmp_path):
     photographs = tmp_path / "photographs"
     photographs.mkdir()

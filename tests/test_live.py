@@ -72,7 +72,9 @@ def visit(chromium):
 
         def visit(address, **settings):
             context = stack.enter_context(
-                contextlib.closing(chromium.new_context(accept_downloads=True, **settings))
+                contextlib.closing(
+                    browser.calm_context(chromium, accept_downloads=True, **settings)
+                )
             )
             tab = context.new_page()
             tab.set_default_timeout(120_000)

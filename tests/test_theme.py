@@ -11,7 +11,7 @@ pytestmark = needs(PAGE)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_barrier_in_the_bars_of_the_theme(width):
     with browser.served() as address, browser.chromium() as chromium:
-        tab = chromium.new_page(viewport={"width": width, "height": 900})
+        tab = browser.calm_context(chromium, viewport={"width": width, "height": 900}).new_page()
         tab.goto(f"{address}/{PAGE}", wait_until="networkidle")
         assert barriers(tab) == []
         tab.evaluate(DARK)
@@ -20,7 +20,7 @@ def test_no_barrier_in_the_bars_of_the_theme(width):
 
 def test_an_icon_that_becomes_a_picture_late_is_not_read():
     with browser.served() as address, browser.chromium() as chromium:
-        tab = chromium.new_page(viewport={"width": 1280, "height": 900})
+        tab = browser.calm_context(chromium, viewport={"width": 1280, "height": 900}).new_page()
         tab.goto(f"{address}/{PAGE}", wait_until="networkidle")
         late = (
             "<svg class='theme-switch' role='img' aria-labelledby='t'><title id='t'>A</title></svg>"

@@ -47,7 +47,9 @@ def visit(chromium, page):
         errors = []
 
         def visit(**settings):
-            context = stack.enter_context(contextlib.closing(chromium.new_context(**settings)))
+            context = stack.enter_context(
+                contextlib.closing(browser.calm_context(chromium, **settings))
+            )
             tab = context.new_page()
             tab.set_default_timeout(30_000)
             keep_errors(tab, errors)

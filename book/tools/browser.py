@@ -71,6 +71,14 @@ def chromium(*flags: str) -> Iterator:
             browser.close()
 
 
+def calm_context(browser, **settings):
+    """A fresh context, as for a reader who wants no motion.
+
+    The theme scrolls smoothly otherwise, and a click may miss a button that is still on its way.
+    """
+    return browser.new_context(**({"reduced_motion": "reduce"} | settings))
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass

@@ -8,7 +8,7 @@ Each page is taken in light and in dark mode at 1280 pixels, and in light mode o
 import argparse
 from pathlib import Path
 
-from browser import check_there_are_pages, chromium, pages, served
+from browser import calm_context, check_there_are_pages, chromium, pages, served
 
 VIEWS = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -27,7 +27,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     with served() as address, chromium() as browser:
         for view in options.view or VIEWS:
-            context = browser.new_context(**VIEWS[view])
+            context = calm_context(browser, **VIEWS[view])
             # The theme asks its own setting first and the system's wish second.
             context.add_init_script(
                 f"localStorage.setItem('mode', '{'dark' if view == 'dark' else 'light'}')"
