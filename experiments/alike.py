@@ -59,7 +59,7 @@ def pairs(work: Path) -> list[tuple[int, str, str, dict[str, Path]]]:
     """
     files: dict[tuple[int, str, str], Path] = {}
     for name, training in super_resolution().items():
-        (recipe,), path = training.stages, stage_file(work, name, 1)
+        recipe, path = training.stages[0], stage_file(work, name, 1)
         wanted = training.after is None or name.endswith(AFTER)
         if wanted and path.exists() and read_card(path)["steps"] == recipe.steps:
             loss = recipe.loss + AFTER * name.endswith(AFTER)

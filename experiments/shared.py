@@ -116,9 +116,11 @@ def clamped_lbfgs(
 
 def follow(recipe: Recipe, photographs: Path, out: Path, **how) -> None:
     """Train with a progress bar; ``how`` as for :func:`~perceptual_edu.training.train`."""
-    steps = train(recipe, photographs, out, **how)
-    for _ in tqdm(steps, desc=out.stem, total=recipe.steps, unit="step", mininterval=5):
-        pass
+    with tqdm(desc=out.stem, total=recipe.steps, unit="step", mininterval=5) as bar:
+        for step in train(recipe, photographs, out, **how):
+            if not bar.n:  # it may go on from where it was
+                bar.initial = bar.n = step.step - 1
+            bar.update()
 
 
 def on_the_way(

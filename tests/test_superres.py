@@ -34,7 +34,14 @@ from perceptual_edu.evaluation import (
 from perceptual_edu.images import bicubic, luma
 from perceptual_edu.inference import match_histogram, upscale, upscaling
 from perceptual_edu.inference.onnx_export import export_onnx
-from perceptual_edu.networks import SRCNN, StyleNet, SuperResolutionNet, load_network, save_network
+from perceptual_edu.networks import (
+    SRCNN,
+    StyleNet,
+    SuperResolutionNet,
+    load_network,
+    read_card,
+    save_network,
+)
 from perceptual_edu.training import SuperResolutionRecipe, TrainingError, train
 from perceptual_edu.training.optimizers import rate_factor
 
@@ -438,11 +445,36 @@ def test_a_stopped_training_goes_on_to_the_same_network(bank, tmp_path):
         next(train(dataclasses.replace(RECIPE, loss="feature"), bank, cut))
 
 
+def test_features_are_compared_at_every_layer_that_the_recipe_names(bank):
+    def first(*layers, **how):
+        recipe = dataclasses.replace(RECIPE, loss="feature", layers=layers, **how)
+        return next(train(recipe, bank)).terms.floats()
+
+    one, other, both = first("relu2_2"), first("relu3_3"), first("relu2_2", "relu3_3", tv=1e-3)
+    assert both["content"] == pytest.approx(one["content"] + other["content"], rel=0.01)
+    assert both["total"] == pytest.approx(both["content"] + both["tv"], rel=1e-5)
+    assert both["tv"] > 0 == one["tv"]
+
+
+def test_what_an_older_file_does_not_name_had_the_value_of_today(bank, tmp_path):
+    out = tmp_path / "net.safetensors"
+    list(train(RECIPE, bank, out))
+    card = read_card(out)
+    del card["recipe"]["layers"]
+    save_network(load_network(out), out, card)
+    assert list(train(RECIPE, bank, out)) == []
+    with pytest.raises(
+        TrainingError, match=r"trained with layers \['relu2_2'\], not \['relu3_3'\]"
+    ):
+        train(dataclasses.replace(RECIPE, layers=("relu3_3",)), bank, out)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"loss": "l2"}, "loss is 'l2'; wanted is one of feature, pixel"),
         ({"architecture": "big"}, "architecture is 'big'; wanted is one of recommended, paper"),
+        ({"layers": ("relu2_2", "relu9")}, "layer is 'relu9'; wanted is one of relu1_1, relu1_2"),
         ({"size": 34}, "patches of 34 pixels: not a multiple of 4"),
     ],
 )
@@ -769,5 +801,16 @@ def test_training_on_the_command_line(run, tmp_path, monkeypatch):
     assert out.startswith("mine.safetensors: 2 steps in ")
     assert read("mine.preview.jpg")[1].shape == (256, 3 * 256, 3)  # bicubic, now, the original
     assert load_network("mine.safetensors").config["factor"] == 4
+    assert read_card("mine.safetensors")["recipe"]["layers"] == ["relu2_2"]
+    how = ("--loss", "feature", "--layer", "relu2_2", "--layer", "relu3_3", "--tv", 1e-3)
+    code, _, errors = run("train", "sr", *arguments, *how, "-o", "best.safetensors")
+    assert code == 0, errors
+    recipe = read_card("best.safetensors")["recipe"]
+    assert (recipe["layers"], recipe["tv"]) == (["relu2_2", "relu3_3"], 1e-3)
+    code, _, errors = run(
+        "train", "sr", *arguments, *how, "--layer", "relu9", "-o", "no.safetensors"
+    )
+    assert (code, errors.splitlines()) == (1, [errors.strip()])
+    assert errors.startswith("error: layer is 'relu9'; wanted is one of relu1_1, ")
     code, _, errors = run("train", "sr", *arguments, "--factor", 3)
     assert (code, len(errors.strip().splitlines())) == (1, 1)

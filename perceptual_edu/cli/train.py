@@ -101,6 +101,10 @@ def train_sr_command(
     factor: Annotated[int, typer.Option(help="4 or 8.")] = 4,
     loss: Annotated[str, typer.Option(help="pixel or feature.")] = "feature",
     architecture: Annotated[str, typer.Option(help="recommended, paper or srcnn.")] = "recommended",
+    layers: Annotated[
+        list[str] | None, typer.Option("--layer", help="Of the feature loss; may be repeated.")
+    ] = None,
+    tv: Annotated[float, typer.Option(min=0, help="lambda_TV; the paper: 0.")] = 0.0,
     blur: Annotated[float, typer.Option(min=0, help="Before shrinking; the paper: 1.")] = 0.0,
     steps: Steps = None,
     size: Annotated[int | None, typer.Option(min=32, help="Of the large patches, pixels.")] = None,
@@ -139,10 +143,14 @@ def train_sr_command(
 
 
 def _fields(kind: type[Recipe], context: typer.Context) -> dict:
-    """The options that are fields of the recipe, but for those that the scale decides."""
+    """The options that are fields of the recipe, but for those that nobody gave."""
     names = {field.name for field in dataclasses.fields(kind)}
     options = context.params.items()
-    return {name: value for name, value in options if name in names and value is not None}
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in options
+        if name in names and value not in (None, ())
+    }
 
 
 def _resolved(recipe: Recipe, context: typer.Context) -> Recipe:

@@ -192,6 +192,10 @@ def heat(
         axis.set(title=title, xlabel=x, ylabel=y if axis is axes[0, 0] else "")
         if extent is None:
             axis.set(xticks=[], yticks=[])
+        else:
+            axis.locator_params(nbins=4)
+            for each in (axis.xaxis, axis.yaxis):  # the shortest words, or they touch
+                each.set_major_formatter("{x:g}")
         for (i, k), value in np.ndenumerate(values.double().numpy() if form else []):
             ink = "white" if image.norm(value) < 0.6 else "black"
             axis.text(k, i, format(value, form), ha="center", va="center", color=ink)

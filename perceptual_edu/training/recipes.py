@@ -15,7 +15,7 @@ from ..assets import file_or_bundled, style
 from ..datasets.crops import with_grain_if_flat
 from ..datasets.degradation import PAPER_BLUR, degrade
 from ..images import load_image
-from ..loss_network import LossNetwork
+from ..loss_network import LAYERS, LossNetwork
 from ..losses import CONTENT_LAYER, STYLE_LAYERS, LossTerms, PerceptualLoss
 from ..networks.blocks import check_choice
 from ..networks.style import StyleNet
@@ -217,8 +217,8 @@ class SuperResolutionRecipe:
     """``"feature"``: phi's features of result and truth are compared; ``"pixel"``: their pixels."""
     architecture: str = "recommended"
     """``"recommended"``, ``"paper"`` or ``"srcnn"``."""
-    layer: str = "relu2_2"
-    """Where features are compared."""
+    layers: tuple[str, ...] = ("relu2_2",)
+    """Where features are compared, each with weight 1."""
     tv: float = 0.0
     """lambda_TV: smooths the weave that l_feat leaves; the paper has none."""
     blur: float = PAPER_BLUR
@@ -246,6 +246,8 @@ class SuperResolutionRecipe:
     def __post_init__(self) -> None:
         check_choice("loss", self.loss, LOSSES, TrainingError)
         check_choice("architecture", self.architecture, ARCHITECTURES, TrainingError)
+        for layer in self.layers:
+            check_choice("layer", layer, LAYERS, TrainingError)
         if self.size % self.factor:
             raise TrainingError(f"patches of {self.size} pixels: not a multiple of {self.factor}")
 
@@ -287,7 +289,7 @@ class SuperResolutionRecipe:
         if self.loss == "pixel":
             loss = PerceptualLoss(phi, pixel=1.0, tv=self.tv)
         else:
-            loss = PerceptualLoss(phi, content={self.layer: 1.0}, tv=self.tv)
+            loss = PerceptualLoss(phi, content=dict.fromkeys(self.layers, 1.0), tv=self.tv)
 
         def compare(network: nn.Module, photographs: Tensor, _: Tensor | None = None) -> LossTerms:
             small = degrade(photographs, self.factor, blur=self.blur)

@@ -199,7 +199,8 @@ class TrainingState:
         wanted, recipe = as_json(self.recipe), found.get("recipe", {})
         for field in wanted:
             # A field that is younger than the file had what is now its default.
-            before = recipe.get(field, getattr(type(self.recipe), field, None))
+            default = getattr(type(self.recipe), field, None)
+            before = recipe.get(field, list(default) if isinstance(default, tuple) else default)
             if before != wanted[field]:
                 raise TrainingError(
                     f"{path} was trained with {field} {before!r}, not {wanted[field]!r}: {advice}"
