@@ -27,7 +27,6 @@ from .starts import TrainingError, load_start
 OPTIMIZERS = ("adam", "muon")
 """What changes a style network's weights: the paper's, or a faster one."""
 
-
 Objective = Callable[..., LossTerms]
 """Of a network, a batch of photographs (B, 3, H, W), and their numbers in the training (B,)."""
 
