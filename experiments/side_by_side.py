@@ -28,7 +28,7 @@ from perceptual_edu.scale import scale
 
 PHOTOGRAPHS = ("neuschwanstein_castle", "cat_chelsea", "new_york_1961", "penguin")
 STYLES = ("starry_night", "udnie", "composition_vii", "great_wave")
-SHOWN = 384  # pixels, of a result in a folder's sheet
+SHOWN, FEWER_BYTES = 384, 33  # pixels of a result in a folder's sheet, and its quality
 BOOK = Path(__file__).resolve().parents[1] / "book" / "images"
 
 
@@ -55,7 +55,8 @@ def main() -> None:
         else:
             painting = load_image(file_or_bundled(recipe.style, style), square=arguments.side)
             pictures += [[painting, *(a for a, _ in pairs)], [blank, *(b for _, b in pairs)]]
-    save_image(sheet(pictures), arguments.pictures / f"{arguments.name}.avif", quality=AVIF_QUALITY)
+    path = arguments.pictures / f"{arguments.name}.avif"
+    save_image(sheet(pictures), path, quality=FEWER_BYTES if arguments.folder else AVIF_QUALITY)
     files = [shipped[name].file for name in arguments.styles]
     settings = {"side": arguments.side, "evaluations": steps}
     settings["networks"] = {file.stem: digest(file) for file in files}

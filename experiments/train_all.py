@@ -106,28 +106,25 @@ def super_resolution() -> dict[str, Training]:
     }
     srcnn = replace(alike, architecture="srcnn", loss="pixel", blur=0.0)
     longer = replace(alike, blur=0.0, steps=8_000, cooldown=0.8, learning_rate=5e-4)
-    best = replace(longer, layers=("relu2_2", "relu3_3"), tv=1e-3, steps=4_000)
-    return (
-        trainings
-        | {
-            "x4_paper_feature_after_pixel": Training(
-                "x4, paper network, feature loss, begun as the network of the pixel loss",
-                0.2,
-                trainings["x4_paper_feature"].stages,
-                after="x4_paper_pixel",
-            ),
-            "x4_srcnn": Training("x4, SRCNN, pixel loss", 0.2, (srcnn,)),
-        }
-        | {
-            f"x{factor}_feature_best": Training(
-                f"the best x{factor} feature loss that we can make: two layers, a little TV",
-                2,
-                (replace(longer, factor=factor, steps=steps), replace(best, factor=factor)),
-                after=f"x{factor}_pixel",
-            )
-            for factor, steps in ((4, 8_000), (8, 4_000))
-        }
-    )
+    best = replace(longer, layers=("relu2_2", "relu3_3"), tv=1e-3)
+    trainings |= {
+        "x4_paper_feature_after_pixel": Training(
+            "x4, paper network, feature loss, begun as the network of the pixel loss",
+            0.2,
+            trainings["x4_paper_feature"].stages,
+            after="x4_paper_pixel",
+        ),
+        "x4_srcnn": Training("x4, SRCNN, pixel loss", 0.2, (srcnn,)),
+    }
+    for factor, steps in ((4, 8_000), (8, 4_000)):
+        first = replace(longer, factor=factor, steps=steps)
+        trainings[f"x{factor}_feature_best"] = Training(
+            f"the best x{factor} feature loss that we can make: two layers, a little TV",
+            2,
+            (first, replace(best, factor=factor, steps=steps // 2)),
+            after=f"x{factor}_pixel",
+        )
+    return trainings
 
 
 def styles(paintings: Path | None) -> dict[str, Training]:

@@ -91,6 +91,7 @@ def facts(reports: dict, published: dict) -> dict:
         "plain_seconds": step["medians"]["plain"],
         "whole_run": "; ".join(whole_run(row) for row in reports["whole_run"]["rows"]),
         "alike": alike_table(reports["alike"]["rows"]),
+        "best_feature": best_feature_table(reports["best_feature"]["rows"]),
         "alike_steps": reports["alike"]["rows"][0]["steps"],
         "ssim": ssim_table(reports["super_resolution"]["tables"], published["super_resolution"]),
         "gatys_then": [line["gatys_seconds"]["500"] for line in published["table1"]],
@@ -134,6 +135,23 @@ def alike_table(rows: list[dict]) -> str:
             line.append(f"{both} ({mean:+{form}} ± {error:{form}})")
         lines.append(line)
     head = ("network", "feature network begins as", "ripple", "set", "PSNR", "SSIM")
+    return table(head, lines)
+
+
+def best_feature_table(rows: list[dict]) -> str:
+    """Scores and what the judge sees, before and after the last stage."""
+    lines = []
+    for row in rows:
+        words = f"x{row['factor']}, {' and '.join(row['layers'])}"
+        words += f", TV {row['tv']:g}" if row["tv"] else ""
+        kept = (
+            " / ".join(f"{100 * row[f'top-{most} {how}'][0]:.0f}" for most in (1, 5))
+            for how in ("as it is", "at 224 px")
+        )
+        far = ", ".join(f"{distance:.2f}" for distance in row["distances"])
+        lines.append((words, f"{row['psnr']:.2f} / {row['ssim']:.4f}", *kept, far))
+    head = ("features compared at", "PSNR / SSIM", "top-1 / top-5 as it is, per cent")
+    head += ("at 224 px, per cent", "feature distance at 1/4, 1/8, 1/16, 1/32")
     return table(head, lines)
 
 
@@ -277,7 +295,7 @@ COMMANDS = {
     "new_style": "python experiments/new_style.py PAINTING --photos FOLDER",
     "figure6": "python experiments/side_by_side.py --paintings FOLDER",
     "figure7": "python experiments/side_by_side.py --paintings FOLDER --name figure7 --side 512 "
-    "--styles starry_night --photographs 2",
+    "--styles starry_night --alone --folder PHOTOGRAPHS",
     "figure5": "python experiments/figure5.py FOLDER --out FILE",
     "table1": "python experiments/table1.py",
     "whole_run": "python experiments/whole_run.py",
@@ -292,6 +310,7 @@ COMMANDS = {
     "style_counts": "python experiments/style_counts.py --photos FOLDER",
     "try_times": "python experiments/try_times.py",
     "judge": "python experiments/judge.py FOLDER/BSD100",
+    "best_feature": "python experiments/best_feature.py FOLDER/BSD100 --work WORK",
     "photographs": "python experiments/photographs.py FOLDER",
     "robustness": "python experiments/robustness.py",
     "overview": "python experiments/overview.py",
