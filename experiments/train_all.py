@@ -8,7 +8,8 @@ A training of styles has stages, each of which goes on from the network of the o
 network of sixteen the learning rate is constant in all of them, so that it may end when it must:
 `--take` trains a short last stage, whose rate falls to zero, from the newest network there is, into
 NAME.taken.safetensors.
-Super-resolution is trained alike for every network and both losses, so that they compare. The state
+Super-resolution is trained alike for every network and both losses, so that they compare; but
+x4_feature_best and x8_feature_best, which ship, go on from a pixel network in two stages. The state
 is on disk after every 250 steps; the same command goes on from there. `--status` says what is done,
 under way and left, and draws a sheet of pictures for each style network.
 

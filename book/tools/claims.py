@@ -225,12 +225,13 @@ def measured(row: dict, ours: dict, alike: list[dict]) -> Iterator[tuple[dict | 
     card = cards[f"x{factor}_{model}"]
     blur = card["recipe"]["blur"]
     whose = "9-5-5" if model == "srcnn" else "our network"
-    layers, tv = card["recipe"].get("layers", []), card["recipe"].get("tv", 0)
-    if model == "feature" and len(layers) > 1:
-        whose += f", loss at {' and '.join(layers)}, TV {tv:g}"
+    recipe, last = card["recipe"], ""
+    if len(recipe.get("layers", [])) > 1:
+        last = f", the last {recipe['steps']:,} with the loss at {' and '.join(recipe['layers'])}"
+        last += f", TV {recipe['tv']:g}"
     yield (
         ours[name, factor, model, float(blur)],
-        f"{whose}, blur {blur or 'none'}, {all_steps(card):,} steps, 1 seed",
+        f"{whose}, blur {blur or 'none'}, {all_steps(card):,} steps{last}, 1 seed",
     )
 
 

@@ -19,7 +19,8 @@ from ..images import luma, to_8_bit
 from ..loss_network import LossNetwork
 
 JUDGES = ("relu3_3", "relu4_3", "relu5_3")
-"""Layers of :func:`perceptual_distance`; the paper trains on none of them (it uses relu2_2)."""
+"""Layers of :func:`perceptual_distance`; the paper trains on none of them (it uses relu2_2), the
+shipped feature networks on relu3_3 too."""
 
 
 # ---------------------------------------------------------------- scores
@@ -97,9 +98,9 @@ def _for_scoring(image: Tensor, truth: Tensor, shave: int, grey: bool) -> tuple[
 def perceptual_distances(phi: LossNetwork, image: Tensor, truth: Tensor) -> dict[str, float]:
     """How different two pictures look to phi's deeper layers: layer of :data:`JUDGES` -> distance.
 
-    By :func:`direction_distance`; from 0, equal, to 2. No network of the paper is trained on these
-    layers, but they are built on relu2_2, which is trained on: a related judge, not an independent
-    one as :mod:`~perceptual_edu.evaluation.judge` is.
+    By :func:`direction_distance`; from 0, equal, to 2. The paper trains on none of these
+    layers, the shipped feature networks on relu3_3, and all are built on relu2_2, which is trained
+    on: a related judge, not an independent one as :mod:`~perceptual_edu.evaluation.judge` is.
 
     Pictures of 16 pixels a side or more.
     """
