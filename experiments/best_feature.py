@@ -4,8 +4,9 @@
 
 FOLDER holds photographs, for the book BSD100. WORK is where `experiments/train_all.py` trained
 x4_feature_best and x8_feature_best: the first stage compares features at relu2_2, the second goes
-on with relu3_3 as well and with total variation. Of the network after each stage: PSNR and SSIM on
-Y, the ripple on flat grey, and what an independent judge sees, as in judge.py.
+on with relu3_3 as well and with total variation; and x4_feature_control, whose second stage goes on
+as the first. Of the network after each stage: PSNR and SSIM on Y, the ripple on flat grey, and what
+an independent judge sees, as in judge.py.
 """
 
 from pathlib import Path
@@ -19,8 +20,17 @@ from train_all import stage_file
 from perceptual_edu import load_image, load_network
 from perceptual_edu.datasets import crop_to_multiple, degrade
 from perceptual_edu.evaluation import Judge, enlarge, psnr_y, ssim_y
-from perceptual_edu.networks import FACTORS, read_card
+from perceptual_edu.networks import read_card
 from perceptual_edu.pictures import pictures_in
+
+MEASURED = (
+    ("x4_feature_best", 1),
+    ("x4_feature_control", 2),
+    ("x4_feature_best", 2),
+    ("x8_feature_best", 1),
+    ("x8_feature_best", 2),
+)
+"""Trainings, and after which of their stages."""
 
 
 def main() -> None:
@@ -29,17 +39,17 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="where train_all.py put networks")
     arguments = parser.parse_args()
     judge, rows = Judge(), []
-    for factor in FACTORS:
-        for stage in (1, 2):
-            path = stage_file(arguments.work, f"x{factor}_feature_best", stage)
-            rows.append(measured(path, factor, arguments.folder, judge))
+    for name, stage in MEASURED:
+        path = stage_file(arguments.work, name, stage)
+        rows.append({"stage": stage} | measured(path, arguments.folder, judge))
     what = "networks of the feature loss after relu2_2 alone, and after relu3_3 and TV as well"
     save(arguments.out, what, {"folder": arguments.folder.name}, rows=rows)
 
 
-def measured(path: Path, factor: int, folder: Path, judge: Judge) -> dict:
+def measured(path: Path, folder: Path, judge: Judge) -> dict:
     """A row: how the network was trained last, and what its enlargements are worth."""
     network, recipe = load_network(path), read_card(path)["recipe"]
+    factor = recipe["factor"]
     seen, scores = {}, []
     for picture in tqdm(pictures_in(folder), desc=path.stem):
         truth = crop_to_multiple(load_image(picture), factor)

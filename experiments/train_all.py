@@ -125,6 +125,13 @@ def super_resolution() -> dict[str, Training]:
             (first, replace(best, factor=factor, steps=steps // 2)),
             after=f"x{factor}_pixel",
         )
+    first, last = trainings["x4_feature_best"].stages
+    trainings["x4_feature_control"] = Training(
+        "what the best x4 feature loss is compared with: one layer, for as many steps",
+        2,
+        (first, replace(last, layers=first.layers, tv=0.0)),
+        after="x4_pixel",
+    )
     return trainings
 
 

@@ -142,7 +142,7 @@ def best_feature_table(rows: list[dict]) -> str:
     """Scores and what the judge sees, before and after the last stage."""
     lines = []
     for row in rows:
-        words = f"x{row['factor']}, {' and '.join(row['layers'])}"
+        words = f"x{row['factor']}, {'then ' * (row['stage'] - 1)}{' and '.join(row['layers'])}"
         words += f", TV {row['tv']:g}" if row["tv"] else ""
         kept = (
             " / ".join(f"{100 * row[f'top-{most} {how}'][0]:.0f}" for most in (1, 5))
