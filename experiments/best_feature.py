@@ -38,10 +38,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="where train_all.py put networks")
     arguments = parser.parse_args()
-    judge, rows = Judge(), []
-    for name, stage in MEASURED:
-        path = stage_file(arguments.work, name, stage)
-        rows.append({"stage": stage} | measured(path, arguments.folder, judge))
+    files = [(stage, stage_file(arguments.work, name, stage)) for name, stage in MEASURED]
+    if missing := [path for _, path in files if not path.exists()]:
+        parser.error(f"{missing[0]} is missing: experiments/train_all.py trains it")
+    judge = Judge()
+    rows = [{"stage": s} | measured(path, arguments.folder, judge) for s, path in files]
     what = "networks of the feature loss after relu2_2 alone, and after relu3_3 and TV as well"
     save(arguments.out, what, {"folder": arguments.folder.name}, rows=rows)
 

@@ -223,9 +223,9 @@ def measured(row: dict, ours: dict, alike: list[dict]) -> Iterator[tuple[dict | 
     cards = {path.stem: read_card(path) for path in checkpoints()}
     yield from trained_alike(row, alike)
     card = cards[f"x{factor}_{model}"]
-    blur = card["recipe"]["blur"]
-    whose = "9-5-5" if model == "srcnn" else "our network"
     recipe, last = card["recipe"], ""
+    blur = recipe["blur"]
+    whose = "9-5-5" if model == "srcnn" else "our network"
     if len(recipe.get("layers", [])) > 1:
         last = f", the last {recipe['steps']:,} with the loss at {' and '.join(recipe['layers'])}"
         last += f", TV {recipe['tv']:g}"
