@@ -4,9 +4,9 @@
 
 FOLDER holds photographs, for the book BSD100. WORK is where `experiments/train_all.py` trained
 x4_feature_best and x8_feature_best: the first stage compares features at relu2_2, the second goes
-on with relu3_3 as well and with total variation; and x4_feature_control, whose second stage goes on
-as the first. Of the network after each stage: PSNR and SSIM on Y, the ripple on flat grey, and what
-an independent judge sees, as in judge.py.
+on with relu3_3 as well and with total variation; and x4_feature_control, which goes on from the
+first stage as before. Of the network after each stage: PSNR and SSIM on Y, the ripple on flat grey,
+and what an independent judge sees, as in judge.py.
 """
 
 from pathlib import Path
@@ -15,7 +15,6 @@ from alike import ripple
 from judge import compared, looks, summary
 from shared import result_parser, save
 from tqdm import tqdm
-from train_all import stage_file
 
 from perceptual_edu import load_image, load_network
 from perceptual_edu.datasets import crop_to_multiple, degrade
@@ -24,13 +23,13 @@ from perceptual_edu.networks import read_card
 from perceptual_edu.pictures import pictures_in
 
 MEASURED = (
-    ("x4_feature_best", 1),
-    ("x4_feature_control", 2),
-    ("x4_feature_best", 2),
-    ("x8_feature_best", 1),
-    ("x8_feature_best", 2),
+    ("x4_feature_best.1", 1),
+    ("x4_feature_control.1", 2),
+    ("x4_feature_best.2", 2),
+    ("x8_feature_best.1", 1),
+    ("x8_feature_best.2", 2),
 )
-"""Trainings, and after which of their stages."""
+"""Networks in WORK, and the stage that each ends."""
 
 
 def main() -> None:
@@ -38,7 +37,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="where train_all.py put networks")
     arguments = parser.parse_args()
-    files = [(stage, stage_file(arguments.work, name, stage)) for name, stage in MEASURED]
+    files = [(stage, arguments.work / f"{name}.safetensors") for name, stage in MEASURED]
     if missing := [path for _, path in files if not path.exists()]:
         parser.error(f"{missing[0]} is missing: experiments/train_all.py trains it")
     judge = Judge()

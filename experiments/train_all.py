@@ -9,9 +9,10 @@ network of sixteen the learning rate is constant in all of them, so that it may 
 `--take` trains a short last stage, whose rate falls to zero, from the newest network there is, into
 NAME.taken.safetensors.
 Super-resolution is trained alike for every network and both losses, so that they compare; but
-x4_feature_best and x8_feature_best, which ship, go on from a pixel network in two stages. The state
-is on disk after every 250 steps; the same command goes on from there. `--status` says what is done,
-under way and left, and draws a sheet of pictures for each style network.
+x4_feature_best and x8_feature_best, which ship, go on from a pixel network in two stages (the
+shipped ones from one trained longer). The state is on disk after every 250 steps; the same command
+goes on from there. `--status` says what is done, under way and left, and draws a sheet of pictures
+for each style network.
 
 PACK is what `perceptual-edu photos pack` made of a folder of photographs. The paintings are in the
 public domain, but only one comes with this repository; each one's file is FOLDER/NAME.jpg.
@@ -125,12 +126,11 @@ def super_resolution() -> dict[str, Training]:
             (first, replace(best, factor=factor, steps=steps // 2)),
             after=f"x{factor}_pixel",
         )
-    first, last = trainings["x4_feature_best"].stages
     trainings["x4_feature_control"] = Training(
-        "what the best x4 feature loss is compared with: one layer, for as many steps",
-        2,
-        (first, replace(last, layers=first.layers, tv=0.0)),
-        after="x4_pixel",
+        "what the last stage of the best x4 feature loss is compared with: one layer, no TV",
+        0.7,
+        (replace(longer, steps=4_000),),
+        after="x4_feature_best",  # its first stage
     )
     return trainings
 
