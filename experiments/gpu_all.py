@@ -41,7 +41,7 @@ from train_all import STYLES, super_resolution
 from perceptual_edu import assets
 from perceptual_edu.datasets import RandomCrops
 from perceptual_edu.devices import device, fast_dtype, hardware, tf32
-from perceptual_edu.evaluation import make_report, write_report
+from perceptual_edu.evaluation import make_report, read_report, write_report
 from perceptual_edu.evaluation.speed import bench_gatys, bench_stylize, bench_train
 from perceptual_edu.files import written_atomically
 from perceptual_edu.images import load_image, save_image
@@ -185,7 +185,7 @@ def script(box: Box, name: str, *arguments: object, of: str = "") -> Iterator[di
     how = (*arguments, "--out", path)
     code, printed = run(f"experiments/{of or name}.py", *how, timeout=box.left())
     if path.exists():
-        yield json.loads(path.read_text())
+        yield read_report(path)
     if code > 0:
         raise ValueError(printed[-500:])
 

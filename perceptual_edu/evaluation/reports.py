@@ -54,8 +54,11 @@ def write_report(report: dict | list, path: str | Path, *, compact: bool = False
     Parameters
     ----------
     compact
-        Without line breaks, for files of many numbers.
+        For files of many numbers: without line breaks, and rows as tables that say the names of
+        their columns once. :func:`read_report` gives the rows back.
     """
+    if compact and isinstance(report, dict):
+        report = {name: _as_table(value) for name, value in report.items()}
     how = {"separators": (",", ":")} if compact else {"indent": 1}
     with written_atomically(Path(path)) as temporary:
         temporary.write_text(json.dumps(report, **how) + "\n")
@@ -78,7 +81,7 @@ def read_report(name: str | Path) -> dict | list:
     if not path.suffix:
         path = data_folder() / "results" / f"{name}.json"
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(), object_hook=_as_rows)
     except FileNotFoundError:
         raise ResultError(f"{path}: no such file; the script of that name measures it") from None
     except ValueError as error:
@@ -86,6 +89,23 @@ def read_report(name: str | Path) -> dict | list:
     for report in found if isinstance(found, list) else [found]:
         _check(report, path)
     return found
+
+
+def _as_table(value: object) -> object:
+    """Several dictionaries of the same names as one table; anything else as it is."""
+    if not isinstance(value, list) or len(value) < 2 or not isinstance(value[0], dict):
+        return value
+    columns = list(value[0])
+    if any(not isinstance(row, dict) or list(row) != columns for row in value):
+        return value
+    return {"columns": columns, "table": [list(row.values()) for row in value]}
+
+
+def _as_rows(value: dict) -> dict | list[dict]:
+    """The other way round."""
+    if value.keys() != {"columns", "table"}:
+        return value
+    return [dict(zip(value["columns"], row, strict=True)) for row in value["table"]]
 
 
 def _check(report: object, path: Path) -> None:
