@@ -426,6 +426,18 @@ def test_of_a_folder_only_the_results_stand_side_by_side(run, tmp_path):
     assert load_image(tmp_path / "figure6.avif").shape == (1, 3, 3 * 384, 2 * 384)
 
 
+def test_smooth_noise_is_measured_in_every_style_that_is_at_hand(run, tmp_path):
+    shutil.copy(photo("hedgehog"), tmp_path)
+    shutil.copy(photo("kingfisher"), tmp_path)
+    rows = {row["style"]: row for row in run("smooth_noise", tmp_path)["rows"]}
+    assert {"starry_night", "styles/starry_night", "styles/mosaic"} <= rows.keys()
+    one, two = rows["styles/mosaic"]["photographs"].values()
+    assert len(one) == len(two) == 4
+    assert len(set(one)) == 4  # each level changes the picture
+    expected = [(a + b) / 2 for a, b in zip(one, two, strict=True)]
+    assert rows["styles/mosaic"]["medians"] == pytest.approx(expected, abs=1e-5)
+
+
 def test_style_counts_measures_every_style_and_goes_on_where_it_was(run, tmp_path):
     photographs = tmp_path / "photographs"
     photographs.mkdir()

@@ -15,6 +15,7 @@ import pytest
 import torch
 from built_book import ROOT, browser, keep_errors, needs, tool
 from PIL import Image
+from torch.nn.functional import avg_pool2d
 
 from perceptual_edu import StyleNet, checkpoint, load_image, load_network, photo, save_network
 from perceptual_edu.evaluation import read_report
@@ -176,6 +177,25 @@ def test_strength_and_colours_are_those_of_stylize(tab, picture):
     assert_alike(found, expected)
     assert "-strength_60-own_colours-" in name
     assert "--strength 0.6 --keep-colors" in tab.locator("#try-command").inner_text()
+
+
+def test_smooth_noise_gives_a_plain_sky_forms(tab, tmp_path):
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (160, 128), (90, 140, 200)).save(plain)
+    tab.get_by_role("button", name="The Starry Night").click()
+    open_file(tab, plain)
+    paint(tab)
+    without, _ = saved(tab)
+    forget(tab)
+    tab.get_by_label("Forms in plain skies").check()
+    wait(tab, "done")
+    found, name = saved(tab)
+    grey = [image.mean(1)[:, 32:-32, 32:-32] for image in (without, found)]
+    forms = [avg_pool2d(each, 16).std() for each in grey]
+    assert forms[0] < 1
+    assert forms[1] > 10
+    assert "-noise-" in name
+    assert " --noise 20 " in tab.locator("#try-command").inner_text()
 
 
 def test_styles_of_one_network_are_mixed_with_sliders(tab, site, picture):

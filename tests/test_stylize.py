@@ -5,6 +5,7 @@ The networks here have random weights: what is tested is that the same function 
 
 import ctypes
 import importlib
+import math
 import os
 import subprocess
 import sys
@@ -22,8 +23,8 @@ from perceptual_edu import assets, devices, load_image, photo, save_image
 from perceptual_edu.devices import tf32
 from perceptual_edu.inference import stylization, stylize
 from perceptual_edu.inference.onnx_export import export_onnx
-from perceptual_edu.inference.stylization import MARGIN
-from perceptual_edu.networks import StyleNet, save_network
+from perceptual_edu.inference.stylization import MARGIN, smooth_noise
+from perceptual_edu.networks import StyleNet, load_network, save_network
 
 CHOICES = [
     dict(norm=norm, padding=padding)
@@ -158,6 +159,29 @@ def test_kept_colours_are_the_photographs_and_the_brightness_the_outputs(landsca
     torch.testing.assert_close(ycbcr["kept"][1:], ycbcr["photo"][1:], atol=0.01, rtol=0)
 
 
+def test_noise_is_beneath_what_the_network_sees_and_not_beneath_the_photograph(landscape):
+    network = random_network()
+    how = {"dtype": torch.float32, "strength": 0.5}
+    beneath = (landscape + smooth_noise(landscape, 20, 3)).clamp(0, 255)
+    expected = (stylize(network, beneath, dtype=torch.float32) + landscape) / 2
+    found = stylize(network, landscape, noise=20, seed=3, **how)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)
+    other = stylize(network, landscape, noise=20, seed=4, **how)
+    assert (found - other).abs().max() > 1
+    assert torch.equal(stylize(network, landscape, strength=0, noise=20), landscape)
+
+
+def test_noise_is_smooth_and_as_strong_as_wanted():
+    noise = smooth_noise(torch.zeros(1, 3, 640, 960), 20)
+    assert noise.shape == (1, 1, 640, 960)
+    assert abs(noise.mean()) < 3
+    assert 12 < noise.std() < 22  # between its random values a surface varies less
+    assert noise.diff(dim=3).abs().max() < 10
+    assert torch.equal(noise, smooth_noise(torch.ones(2, 3, 640, 960), 20, seed=0))
+    for height, width in ((4, 9), (32, 33)):
+        assert smooth_noise(torch.zeros(1, 3, height, width), 1).shape == (1, 1, height, width)
+
+
 @pytest.mark.parametrize(
     ("image", "options", "words"),
     [
@@ -169,6 +193,8 @@ def test_kept_colours_are_the_photographs_and_the_brightness_the_outputs(landsca
             {"strength": 1.5},
             "strength is 1.5; wanted is a number from 0",
         ),
+        (torch.zeros(1, 3, 20, 20), {"noise": -1}, "noise is -1; wanted is a number of grey"),
+        (torch.zeros(1, 3, 20, 20), {"noise": math.nan}, "noise is nan; wanted is a number"),
     ],
 )
 def test_what_cannot_be_done_is_said(image, options, words):
@@ -479,6 +505,19 @@ def test_a_link_given_as_output_stays_and_its_file_is_written(run, tmp_path, lan
     Path("photo.png").symlink_to("in.png")
     code, _, errors = run("stylize", "in.png", *STYLE, "-o", "photo.png")
     assert (code, "is one of the photographs" in errors) == (1, True)
+
+
+def test_noise_of_a_command_is_that_of_the_function(run, landscape):
+    save_image(landscape, "in.png")
+    assert run("stylize", "in.png", *STYLE, "-o", "out.png", "--noise", 20, "--seed", 3)[0] == 0
+    network, image = load_network("net.safetensors"), load_image("in.png")
+    expected = stylize(network, image, noise=20, seed=3)
+    torch.testing.assert_close(load_image("out.png"), expected.round(), atol=1, rtol=0)
+    for level in (-1, "nan", "much"):
+        code, _, errors = run("stylize", "in.png", *STYLE, "-o", "o.png", "--noise", level)
+        assert code != 0
+        assert "noise" in errors
+        assert not Path("o.png").exists()
 
 
 def test_names_as_long_as_can_be_and_longer(run, landscape):

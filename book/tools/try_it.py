@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from perceptual_edu import assets, load_image, load_network, photo, stylize
 from perceptual_edu.images import LUMA, to_pil
 from perceptual_edu.inference.onnx_export import export_onnx
-from perceptual_edu.inference.stylization import MARGIN
+from perceptual_edu.inference.stylization import MARGIN, SPACING
 from perceptual_edu.networks import StyleNet
 from perceptual_edu.networks.catalogue import style_names
 
@@ -57,6 +57,9 @@ TITLES = {
     "flow_brush": "Flowing brush",
     "stained_glass": "Stained glass",
 }
+NOISE = 20
+"""Of "Forms in plain skies": grey levels."""
+
 SMALL_WORDS = {"a", "an", "and", "by", "in", "of", "on", "the", "with"}
 THUMBNAIL = (144, 144)
 
@@ -176,6 +179,7 @@ def make(folder: Path, checkpoints: list[Path], runtime: Path = RUNTIME) -> None
         photos=write_photos(folder),
         margin=MARGIN,
         luma=LUMA,
+        noise={"deviation": NOISE, "spacing": SPACING},
     )
     write_part(folder, "contents", contents)
 

@@ -35,6 +35,10 @@ def stylize_command(
     size: Annotated[int | None, typer.Option(min=16, help="Longer side, pixels.")] = None,
     strength: Annotated[float, typer.Option(help="From 0, the photograph, to 1.")] = 1.0,
     keep_colors: Annotated[bool, typer.Option(help="Keep the photograph's colours.")] = False,
+    noise: Annotated[
+        float, typer.Option(min=0, help="Smooth, beneath: 20 gives plain skies forms.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the noise: another one, other forms.")] = 0,
     network: Network = None,
 ) -> None:
     """Paint photographs in the style of a trained network, in one forward pass each.
@@ -56,6 +60,7 @@ def stylize_command(
     sources, results = sources_and_results(pictures, out)
     refuse_pictures(style, network)
     painter = load_style(style, network).to(device())
+    how = {"strength": strength, "keep_colors": keep_colors, "noise": noise, "seed": seed}
 
     def paint(source: Path, result: Path) -> str:
         began = time.perf_counter()
@@ -65,7 +70,7 @@ def stylize_command(
             image, alpha = load_image(source, long_side=size), None
         height, width = image.shape[2:]
         check_output(result, size=(width, height))
-        painted = stylize(painter, image, strength=strength, keep_colors=keep_colors)
+        painted = stylize(painter, image, **how)
         save_image(painted, result, alpha=alpha)
         return f"{result}: {width} x {height}, {time.perf_counter() - began:.1f} s"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import ceil, inf
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,12 @@ Phi pads with zeros, and so a network learns to paint the border of a picture gr
 middle: let it do so outside.
 """
 
+SPACING = 32
+"""Pixels between the random values of :func:`smooth_noise`; finer gives dots, coarser nothing.
+
+So large are the forms that the shipped networks paint, whatever the size of the picture.
+"""
+
 
 def stylize(
     network: StyleNet,
@@ -30,6 +37,8 @@ def stylize(
     *,
     strength: float = 1.0,
     keep_colors: bool = False,
+    noise: float = 0.0,
+    seed: int = 0,
     dtype: torch.dtype | None = None,
     strip: int | None = None,
     margin: int = MARGIN,
@@ -50,6 +59,11 @@ def stylize(
     keep_colors
         Take the result's brightness only, and the colours of the photograph (Gatys et al. 2016,
         "Preserving color in neural artistic style transfer", luminance-only transfer).
+    noise
+        Standard deviation, in grey levels, of :func:`smooth_noise` beneath the photograph. The
+        paper has none. 20 gives a plain sky something to be painted, see chapter 6.
+    seed
+        Of the noise: another one, other forms.
     dtype
         Number format of the activations; by default :func:`~perceptual_edu.devices.fast_dtype`.
         bfloat16 is several times faster where the hardware has it, and changes the result less
@@ -69,11 +83,14 @@ def stylize(
     Raises
     ------
     ValueError
-        If the image is not (1, 3, H, W) or too small, if ``strength`` is not in 0 .. 1, if the
-        network has no such style or several and none is named, or if there is not enough memory.
+        If the image is not (1, 3, H, W) or too small, if ``strength`` is not in 0 .. 1 or ``noise``
+        not in 0 .. infinity, if the network has no such style or several and none is named, or if
+        there is not enough memory.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength:g}; wanted is a number from 0 to 1")
+    if not 0 <= noise < inf:
+        raise ValueError(f"noise is {noise:g}; wanted is a number of grey levels from 0 upwards")
     check_image(image, network.smallest)
     if len(image) != 1:
         raise ValueError(f"stylize takes one image, (1, 3, H, W), not {tuple(image.shape)}")
@@ -85,7 +102,8 @@ def stylize(
     needed = height * width * (values * dtype.itemsize + 24) + 4e8
     check_memory(f"a picture of {width} x {height} pixels", needed, where)
     margin = min(margin, height - 1, width - 1)  # all that can be reflected
-    wider = F.pad(image, (margin,) * 4, mode="reflect") if margin else image
+    seen = (image + smooth_noise(image, noise, seed)).clamp(0, 255) if noise else image
+    wider = F.pad(seen, (margin,) * 4, mode="reflect") if margin else seen
     output = torch.empty_like(image, dtype=torch.float32)
     strips: Iterable[tuple[int, Tensor]] = in_strips(network, wider, dtype=dtype, strip=strip)
     with torch.inference_mode():
@@ -104,3 +122,32 @@ def stylize(
                 y = (photo + brightness(y - photo)).clamp(0, 255)
             output[:, :, rows] = torch.lerp(photo, y, strength)
     return output
+
+
+def smooth_noise(image: Tensor, deviation: float, seed: int = 0) -> Tensor:
+    """Noise that is light in some places and dark in others, to be added to an image.
+
+    A network paints the same thing wherever its input is the same, so that a plain sky becomes a
+    regular weave of one stroke. What it sees in the noise, it makes forms of. (Ulyanov et al. 2016,
+    "Texture networks", feed noise for the same reason, and train with it.)
+
+    Parameters
+    ----------
+    image
+        Tensor of shape (B, 3, H, W); only its shape and device matter.
+    deviation
+        Standard deviation of the random values, in grey levels.
+    seed
+        The same seed and size give the same noise on every device.
+
+    Returns
+    -------
+    Tensor
+        Tensor of shape (1, 1, H, W), float32: random values every :data:`SPACING` pixels, and
+        between them a bicubic surface.
+    """
+    height, width = image.shape[2:]
+    generator = torch.Generator().manual_seed(seed)
+    size = (1, 1, ceil(height / SPACING) + 1, ceil(width / SPACING) + 1)
+    values = deviation * torch.randn(size, generator=generator)
+    return F.interpolate(values, (height, width), mode="bicubic").to(image.device)

@@ -37,7 +37,10 @@ const tryIt = {};
       pace: 6e-6,
       networks: () => [network()],
       cost: () => (network().width / 16) ** 1.7,
-      key: () => percents().map(([style, value]) => `${style.name} ${value.toFixed(2)}`),
+      key: () => [
+        $("noise").checked,
+        ...percents().map(([style, value]) => `${style.name} ${value.toFixed(2)}`),
+      ],
       views: () => ["Before", "After"],
       make: makePainting,
       mix: ({ views }) => (views.After = mixture(views.Before, views.painted)),
@@ -355,6 +358,7 @@ const tryIt = {};
       network().styles.length > 1 && `--network ${network().name}`,
       strength < 1 && `--strength ${strength}`,
       $("colours").checked && "--keep-colors",
+      $("noise").checked && `--noise ${contents.noise.deviation}`,
       shrinks && `--size ${size}`,
       "-o painted.png",
     ].filter(Boolean).join(" ");
@@ -527,7 +531,9 @@ const tryIt = {};
     const titles = [...shares.keys()].map((style) => style.title).join(" and ");
     say(`Painting: ${titles} ...`);
     return {
-      settings: { weights, margin: contents.margin, factor: 1 },
+      settings: {
+        weights, margin: contents.margin, factor: 1, noise: $("noise").checked && contents.noise,
+      },
       words: `Painted ${width} × ${height} pixels`,
       result: ([{ output }]) => {
         const painted = canvasOf(output, width, height);
@@ -622,6 +628,7 @@ const tryIt = {};
       styles.join("+"),
       $("strength").value < 100 && `strength_${$("strength").value}`,
       $("colours").checked && "own_colours",
+      $("noise").checked && "noise",
       `${width}x${height}.png`,
     ].filter(Boolean).join("-");
   }
@@ -666,6 +673,7 @@ const tryIt = {};
       show();
     };
     for (const name of ["colours", "kept"]) $(name).onchange = () => (drawShares(), show());
+    $("noise").onchange = () => refresh();
     $("size").onchange = () => {
       now.mode.size = $("size").value;
       refresh();

@@ -70,16 +70,19 @@ tryIt.worker = function () {
   // Where a place outside 0 .. size - 1 is found in the mirror at the border.
   const mirrored = (i, size) => (i < 0 ? -i : i < size ? i : 2 * size - 2 - i);
 
-  // RGBA bytes -> planes of R, G and B with a mirrored margin.
-  function planes(pixels, width, height, margin) {
+  // RGBA bytes -> planes of R, G and B with a mirrored margin, and perhaps something beneath them.
+  function planes(pixels, width, height, margin, beneath) {
     const [wide, high] = [width + 2 * margin, height + 2 * margin];
     const image = new Float32Array(3 * wide * high);
     let place = 0;
     for (let channel = 0; channel < 3; channel++)
       for (let y = -margin; y < height + margin; y++) {
         const row = mirrored(y, height) * width;
-        for (let x = -margin; x < width + margin; x++)
-          image[place++] = pixels[4 * (row + mirrored(x, width)) + channel];
+        for (let x = -margin; x < width + margin; x++) {
+          const from = row + mirrored(x, width);
+          const value = pixels[4 * from + channel] + (beneath?.[from] ?? 0);
+          image[place++] = Math.max(0, Math.min(255, value));
+        }
       }
     return new ort.Tensor("float32", image, [1, 3, high, wide]);
   }
@@ -124,6 +127,17 @@ tryIt.worker = function () {
   const bicubic = (planes, [width, height], [wide, high]) =>
     resizedAlong(resizedAlong(planes, height, high, width), width, wide, 1);
 
+  // Light and dark patches, as `smooth_noise` in perceptual_edu/inference/stylization.py makes them;
+  // of other random numbers, but the same ones each time.
+  function smoothNoise(width, height, { deviation, spacing }) {
+    const [columns, rows] = [width, height].map((side) => Math.ceil(side / spacing) + 1);
+    let state = 1;
+    const uniform = () => (state = (48271 * state) % 2147483647) / 2147483647;
+    const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+    const values = Float32Array.from({ length: columns * rows }, () => deviation * normal());
+    return bicubic(values, [columns, rows], [width, height]);
+  }
+
   // An enlargement with the colours of the small picture, and its mean at every place: as
   // `with_colors_of` in perceptual_edu/inference/upscaling.py.
   function withColoursOf(low, y, small, large, luma) {
@@ -150,10 +164,12 @@ tryIt.worker = function () {
     return {};
   }
 
-  // With `luma` (the weights of brightness), also the output with the colours of what went in.
-  async function run({ network, model, weights, pixels, width, height, margin, factor, luma }) {
+  // With `noise`, that beneath what goes in. With `luma` (the weights of brightness), also the output with the colours of what went in.
+  async function run({ network, model, weights, pixels, width, height, margin, ...how }) {
+    const { factor, luma, noise } = how;
     await open({ network, model });
-    const image = planes(new Uint8Array(pixels), width, height, margin);
+    const beneath = noise && smoothNoise(width, height, noise);
+    const image = planes(new Uint8Array(pixels), width, height, margin, beneath);
     const low = image.data;
     const began = performance.now();
     const values = await output(sessions.get(network), image, weights);
