@@ -88,6 +88,11 @@ MOVE_SLIDERS = """() => [...document.querySelectorAll("figure.frames")].map((fig
 })"""
 
 
+CUT_WIDGETS = """() => [...document.querySelectorAll(".jupyter-widgets")]
+    .filter((widget) => widget.scrollWidth > widget.clientWidth + 1)
+    .map((widget) => `${widget.className}: ${widget.innerText}`)"""
+
+
 @functools.cache
 def anchors(path):
     return set(re.findall(r'\b(?:id|name)="([^"]+)"', path.read_text()))
@@ -123,6 +128,7 @@ def seen():
             record["barriers"] = barriers(tab) if AXE.is_file() else []
             tab.set_viewport_size({"width": 390, "height": 844})
             record["phone_width"] = tab.evaluate("document.documentElement.scrollWidth")
+            record["cut_widgets"] = tab.evaluate(CUT_WIDGETS)
             record["errors"] = errors
             record["broken_links"] = sorted(
                 url.removeprefix(address)
@@ -213,3 +219,9 @@ def test_one_main_heading(seen, page):
 @on_every_page
 def test_a_phone_does_not_scroll_sideways(seen, page):
     assert seen(page)["phone_width"] <= 390
+
+
+@needs_vendored_scripts
+@on_every_page
+def test_a_phone_shows_every_widget_whole(seen, page):
+    assert seen(page)["cut_widgets"] == []
