@@ -56,7 +56,13 @@ def main() -> None:
             painting = load_image(file_or_bundled(recipe.style, style), square=arguments.side)
             pictures += [[painting, *(a for a, _ in pairs)], [blank, *(b for _, b in pairs)]]
     path = arguments.pictures / f"{arguments.name}.avif"
-    save_image(sheet(pictures), path, quality=FEWER_BYTES if arguments.folder else AVIF_QUALITY)
+    # Where nothing is, the page shows through, be it light or dark.
+    opacity = [
+        [torch.full_like(each[:, :1], 255 * (each is not blank)) for each in row]
+        for row in pictures
+    ]
+    quality = FEWER_BYTES if arguments.folder else AVIF_QUALITY
+    save_image(sheet(pictures), path, alpha=sheet(opacity), quality=quality)
     files = [shipped[name].file for name in arguments.styles]
     settings = {"side": arguments.side, "evaluations": steps}
     settings["networks"] = {file.stem: digest(file) for file in files}

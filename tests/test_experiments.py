@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from perceptual_edu import (
     StyleNet,
@@ -409,7 +410,12 @@ def test_a_pass_and_the_optimisation_stand_side_by_side(run, tmp_path):
     (network,) = {trained.file for trained in trained_styles() if trained.number is not None}
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
     assert report["settings"]["networks"] == {"styles": digest[:12]}
-    assert load_image(tmp_path / "figure6.avif").shape == (1, 3, 5 * 32, 3 * 32)
+    with Image.open(tmp_path / "figure6.avif") as picture:
+        assert picture.size == (3 * 32, 5 * 32)
+        opacity = picture.convert("RGBA").getchannel("A")
+    cells = [[opacity.getpixel((32 * x + 16, 32 * y + 16)) for x in range(3)] for y in range(5)]
+    row, blank = [255, 255, 255], [0, 255, 255]  # below each painting, and above the first
+    assert cells == [blank, row, blank, row, blank]
 
 
 def test_of_a_folder_only_the_results_stand_side_by_side(run, tmp_path):
