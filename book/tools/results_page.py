@@ -92,6 +92,8 @@ def facts(reports: dict, published: dict) -> dict:
         "whole_run": "; ".join(whole_run(row) for row in reports["whole_run"]["rows"]),
         "alike": alike_table(reports["alike"]["rows"]),
         "best_feature": best_feature_table(reports["best_feature"]["rows"]),
+        "noise": noise_table(reports["smooth_noise"]),
+        "noise_n": len(reports["smooth_noise"]["rows"][0]["photographs"]),
         "alike_steps": reports["alike"]["rows"][0]["steps"],
         "ssim": ssim_table(reports["super_resolution"]["tables"], published["super_resolution"]),
         "gatys_then": [line["gatys_seconds"]["500"] for line in published["table1"]],
@@ -153,6 +155,20 @@ def best_feature_table(rows: list[dict]) -> str:
     head = ("features compared at", "PSNR / SSIM", "top-1 / top-5 as it is, per cent")
     head += ("at 224 px, per cent", "feature distance at 1/4, 1/8, 1/16, 1/32")
     return table(head, lines)
+
+
+def noise_table(report: dict) -> str:
+    """What is left of the objective, for each style and strength of the noise."""
+    levels = report["settings"]["grey levels"]
+    lines = (
+        (
+            name.replace("_", " ") + ", alone" * (not file),
+            *(f"{part:.1%}" for part in row["medians"]),
+        )
+        for row in report["rows"]
+        for file, _, name in [row["style"].rpartition("/")]
+    )
+    return table(("style", *(f"{level} grey levels" for level in levels)), lines)
 
 
 def ssim_table(tables: list[dict], published: list[dict]) -> str:
@@ -307,6 +323,7 @@ COMMANDS = {
     "super_resolution": "python experiments/super_resolution.py FOLDER --out FILE",
     "alike": "python experiments/alike.py FOLDER --work WORK",
     "kept_colors": "python experiments/kept_colors.py FOLDER",
+    "smooth_noise": "python experiments/smooth_noise.py FOLDER --paintings FOLDER",
     "style_counts": "python experiments/style_counts.py --photos FOLDER",
     "try_times": "python experiments/try_times.py",
     "judge": "python experiments/judge.py FOLDER/BSD100",

@@ -128,8 +128,8 @@ def smooth_noise(image: Tensor, deviation: float, seed: int = 0) -> Tensor:
     """Noise that is light in some places and dark in others, to be added to an image.
 
     A network paints the same thing wherever its input is the same, so that a plain sky becomes a
-    regular weave of one stroke. What it sees in the noise, it makes forms of. (Ulyanov et al. 2016,
-    "Texture networks", feed noise for the same reason, and train with it.)
+    regular weave of one stroke. What it sees in the noise, it makes forms of. (The networks of
+    Ulyanov et al. 2016, "Texture networks", are given noise too, and are trained with it.)
 
     Parameters
     ----------
