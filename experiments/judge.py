@@ -105,7 +105,7 @@ def compared(truth: list[Judgement], result: list[Judgement]) -> list[float]:
         int((b.logits[0] > b.logits[0, a.classes()[0, 0]]).sum())
         for a, b in zip(truth, result, strict=True)
     ]
-    return ranks + [round(d, 4) for d in feature_distances(truth[0], result[0]).values()]
+    return ranks + [round(d, 3) for d in feature_distances(truth[0], result[0]).values()]
 
 
 def write(tables: Tables, arguments: argparse.Namespace) -> None:
