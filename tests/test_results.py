@@ -195,10 +195,11 @@ def test_a_report_comes_back_as_it_was_written(tmp_path, report):
         assert read_report(tmp_path / "r.json") == [report]
 
 
-@pytest.mark.parametrize("others", [[{"b": 2, "a": [3]}], [{"a": 2}], [], [1]])
+@pytest.mark.parametrize("others", [[{"b": 2, "a": [3]}], [{"a": 2}], [], [1], [{}, {}]])
 def test_rows_of_a_compact_report_come_back_as_they_were(others, tmp_path):
     rows = [{"a": 1, "b": None}, *others, {"a": {"c": 1, "d": 2}, "b": "x"}]
-    for each in (rows, rows[:1], [rows[0], rows[-1]], []):
+    nested = [{"a": {"c": 1, "d": {"e": n}}, "b": [rows[0]] * n} for n in range(3)]
+    for each in (rows, others, rows[:1], [rows[0], rows[-1]], nested, []):
         report = make_report("nothing", {"names": ["a"]}, rows=each)
         write_report(report, tmp_path / "r.json", compact=True)
         assert read_report(tmp_path / "r.json") == report

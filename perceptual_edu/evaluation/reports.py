@@ -54,8 +54,8 @@ def write_report(report: dict | list, path: str | Path, *, compact: bool = False
     Parameters
     ----------
     compact
-        For files of many numbers: without line breaks, and rows as tables that say the names of
-        their columns once. :func:`read_report` gives the rows back.
+        For files of many numbers: without line breaks, and rows of the same names as columns, each
+        of which says its name once. :func:`read_report` gives the rows back.
     """
     if compact and isinstance(report, dict):
         report = {name: _as_table(value) for name, value in report.items()}
@@ -92,20 +92,21 @@ def read_report(name: str | Path) -> dict | list:
 
 
 def _as_table(value: object) -> object:
-    """Several dictionaries of the same names as one table; anything else as it is."""
+    """Several dictionaries of the same names as columns; anything else as it is."""
     if not isinstance(value, list) or len(value) < 2 or not isinstance(value[0], dict):
         return value
-    columns = list(value[0])
-    if any(not isinstance(row, dict) or list(row) != columns for row in value):
+    names = list(value[0])
+    if not names or any(not isinstance(row, dict) or list(row) != names for row in value):
         return value
-    return {"columns": columns, "table": [list(row.values()) for row in value]}
+    return {"columns": {name: _as_table([row[name] for row in value]) for name in names}}
 
 
 def _as_rows(value: dict) -> dict | list[dict]:
-    """The other way round."""
-    if value.keys() != {"columns", "table"}:
+    """The other way round; of what is nested, the inner first."""
+    if value.keys() != {"columns"}:
         return value
-    return [dict(zip(value["columns"], row, strict=True)) for row in value["table"]]
+    columns = value["columns"]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _check(report: object, path: Path) -> None:
