@@ -32,7 +32,7 @@ from shared import clamped_lbfgs, digest, full_name, kept, load_trained, result_
 from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, device, load_image, noise_like, optimize_image, photos
-from perceptual_edu.assets import file_or_bundled, style
+from perceptual_edu.assets import AssetError, file_or_bundled, style
 from perceptual_edu.errors import MendableError
 from perceptual_edu.evaluation.super_resolution import picture_files
 from perceptual_edu.evaluation.timing import machine
@@ -72,13 +72,14 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         pictures = picture_files(arguments.folder) if arguments.folder else photos()
+        network = trained(arguments.network)
+        objective = target(load_trained(network, arguments.paintings)[1])
     except MendableError as error:
         parser.error(str(error))
-    network = trained(arguments.network)
     task = {
         "network": arguments.network,
         "digest": digest(network.file),
-        "target": target(load_trained(network, arguments.paintings)[1]),
+        "target": objective,
         "size": arguments.size,
         "bounds": arguments.bounds,
         "start": arguments.start,
@@ -114,11 +115,23 @@ def trained(network: str) -> TrainedStyle:
 
 
 def target(recipe: StyleRecipe) -> str:
-    """A fingerprint of the objective: the painting and what weighs it."""
+    """A fingerprint of the objective: the painting and what weighs it.
+
+    Raises
+    ------
+    AssetError
+        If the painting is not at hand.
+    """
     names = ("style_size", "content_layer", "content_weight", "style_layers", "style_weight", "tv")
     names += ("relative_gram",) * recipe.relative_gram
-    weights = json.dumps([asdict(recipe)[name] for name in names])
-    data = file_or_bundled(recipe.style, style).read_bytes() + weights.encode()
+    told = asdict(recipe)
+    if isinstance(told["style_weight"], int):
+        told["style_weight"] = float(told["style_weight"])  # 12 weighs as much as 12.0
+    weights = json.dumps([told[name] for name in names])
+    painting = file_or_bundled(recipe.style, style)
+    if not painting.is_file():
+        raise AssetError(f"{painting}: no such painting; --paintings names the folder it is in")
+    data = painting.read_bytes() + weights.encode()
     return hashlib.sha256(data).hexdigest()[:12]
 
 

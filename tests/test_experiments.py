@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -430,6 +431,30 @@ def test_of_a_folder_only_the_results_stand_side_by_side(run, tmp_path):
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
     assert report["settings"]["networks"] == {"starry_night": digest[:12]}
     assert load_image(tmp_path / "figure6.avif").shape == (1, 3, 3 * 384, 2 * 384)
+
+
+def test_worth_by_steps_finds_the_curves_of_a_style_and_counts_its_own_steps(
+    run, monkeypatch, tmp_path
+):
+    shutil.copy(photo("hedgehog"), tmp_path)
+    network = checkpoint("starry_night")
+    recipe = StyleRecipe(**read_card(network)["recipe"])
+    assert isinstance(recipe.style_weight, float)
+    recipe = replace(recipe, style_weight=int(recipe.style_weight))
+    row = {"size": 256, "start": "uniform", "bounds": "projected", "photograph": "hedgehog"}
+    row |= {"target": script("figure5").target(recipe), "objective": [100_000, 90_000, 9_000, 10]}
+    others = [row | {"photograph": "kingfisher"}, row | {"start": "noise"}, row | {"target": ""}]
+    report = {"rows": [*others, row]}
+    monkeypatch.setattr("perceptual_edu.evaluation.read_report", lambda name: report)
+    where = tmp_path, network, checkpoint("styles"), "--paintings", tmp_path
+    (found,) = run("worth_by_steps", *where)["rows"]
+    card, steps = read_card(network), 0
+    while card:
+        steps, card = steps + card["steps"], card.get("before")
+    counts = {name: found[name] for name in ("style", "styles", "steps", "photographs")}
+    assert counts == {"style": "starry_night", "styles": 1, "steps": steps, "photographs": 1}
+    assert 0 < found["part"][1] < 0.5
+    assert found["worth"] == [4 if found["part"][1] < 0.09 else 3] * 3
 
 
 def test_smooth_noise_is_measured_in_every_style_that_is_at_hand(run, tmp_path):
