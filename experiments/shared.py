@@ -26,6 +26,9 @@ from perceptual_edu.training import Recipe, StyleRecipe, TrainingStep, train
 AVIF_QUALITY = 46
 """Of pictures on the book's pages: as good to look at as a JPEG of 85, and half as large."""
 
+SHEET_QUALITY = 33
+"""Of large sheets of them, which would else take too much of the repository."""
+
 
 def result_parser(doc: str, name: str) -> argparse.ArgumentParser:
     """A command line with ``--out``: by default data/results/NAME.json."""

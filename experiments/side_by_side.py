@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from shared import digest, load_trained, save, sheet
+from shared import SHEET_QUALITY, digest, load_trained, save, sheet
 from tqdm import tqdm
 
 from perceptual_edu import LossNetwork, device, load_image, noise_like, optimize_image, photo
@@ -28,7 +28,7 @@ from perceptual_edu.scale import scale
 
 PHOTOGRAPHS = ("neuschwanstein_castle", "cat_chelsea", "new_york_1961", "penguin")
 STYLES = ("starry_night", "udnie", "composition_vii", "great_wave")
-SHOWN, QUALITY = 384, 33  # pixels of a result in a folder's sheet; of AVIF, for large sheets
+SHOWN = 384  # pixels of a result in a folder's sheet
 BOOK = Path(__file__).resolve().parents[1] / "book" / "images"
 
 
@@ -61,7 +61,7 @@ def main() -> None:
         [torch.full_like(each[:, :1], 255 * (each is not blank)) for each in row]
         for row in pictures
     ]
-    save_image(sheet(pictures), path, alpha=sheet(opacity), quality=QUALITY)
+    save_image(sheet(pictures), path, alpha=sheet(opacity), quality=SHEET_QUALITY)
     files = [shipped[name].file for name in arguments.styles]
     settings = {"side": arguments.side, "evaluations": steps}
     settings["networks"] = {file.stem: digest(file) for file in files}

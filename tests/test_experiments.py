@@ -458,15 +458,22 @@ def test_worth_by_steps_finds_the_curves_of_a_style_and_counts_its_own_steps(
 
 
 def test_smooth_noise_is_measured_in_every_style_that_is_at_hand(run, tmp_path):
-    shutil.copy(photo("hedgehog"), tmp_path)
-    shutil.copy(photo("kingfisher"), tmp_path)
-    rows = {row["style"]: row for row in run("smooth_noise", tmp_path)["rows"]}
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for name in ("hedgehog", "kingfisher"):
+        shutil.copy(photo(name), folder)
+    rows = {
+        row["style"]: row for row in run("smooth_noise", folder, "--pictures", tmp_path)["rows"]
+    }
     assert {"starry_night", "styles/starry_night", "styles/mosaic"} <= rows.keys()
     one, two = rows["styles/mosaic"]["photographs"].values()
     assert len(one) == len(two) == 4
     assert len(set(one)) == 4  # each level changes the picture
     expected = [(a + b) / 2 for a, b in zip(one, two, strict=True)]
     assert rows["styles/mosaic"]["medians"] == pytest.approx(expected, abs=1e-5)
+    picture = load_image(tmp_path / "smooth_noise.avif")
+    assert picture.shape == (1, 3, 4 * 64, 2 * 64)
+    assert (picture[..., :64] - picture[..., 64:]).abs().mean() > 2
 
 
 def test_style_counts_measures_every_style_and_goes_on_where_it_was(run, tmp_path):
