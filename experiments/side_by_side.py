@@ -61,7 +61,8 @@ def main() -> None:
         [torch.full_like(each[:, :1], 255 * (each is not blank)) for each in row]
         for row in pictures
     ]
-    save_image(sheet(pictures), path, alpha=sheet(opacity), quality=SHEET_QUALITY)
+    alpha = None if arguments.folder else sheet(opacity)
+    save_image(sheet(pictures), path, alpha=alpha, quality=SHEET_QUALITY)
     files = [shipped[name].file for name in arguments.styles]
     settings = {"side": arguments.side, "evaluations": steps}
     settings["networks"] = {file.stem: digest(file) for file in files}

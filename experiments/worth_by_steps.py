@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from figure5 import WHOLE, quartiles, target
-from shared import load_trained, result_parser, save
+from shared import digest, load_trained, result_parser, save
 from tqdm import tqdm
 
 from perceptual_edu import AssetError, LossNetwork, device, load_image, read_card
@@ -66,6 +66,7 @@ def worth(
     least = [w or len(row["objective"]) for w, row in zip(worths, curves, strict=True)]
     return {
         "style": Path(recipe.style).stem,
+        "digest": digest(style.file),
         "styles": len(style_names(style.file)),
         "steps": own_steps(style.card),
         "width": style.card["recipe"]["width"],

@@ -178,8 +178,11 @@ def test_noise_is_smooth_and_as_strong_as_wanted():
     assert 12 < noise.std() < 22  # between its random values a surface varies less
     assert noise.diff(dim=3).abs().max() < 10
     assert torch.equal(noise, smooth_noise(torch.ones(2, 3, 640, 960), 20, seed=0))
-    for height, width in ((4, 9), (32, 33)):
-        assert smooth_noise(torch.zeros(1, 3, height, width), 1).shape == (1, 1, height, width)
+    # Random values are as far apart in a small picture as in a large one.
+    for height, width in ((4, 9), (32, 33), (33, 640)):
+        small = smooth_noise(torch.zeros(1, 3, height, width), 20)
+        assert small.shape == (1, 1, height, width)
+        assert small.diff(dim=2).abs().max() < 10
 
 
 @pytest.mark.parametrize(
@@ -513,11 +516,14 @@ def test_noise_of_a_command_is_that_of_the_function(run, landscape):
     network, image = load_network("net.safetensors"), load_image("in.png")
     expected = stylize(network, image, noise=20, seed=3)
     torch.testing.assert_close(load_image("out.png"), expected.round(), atol=1, rtol=0)
-    for level in (-1, "nan", "much"):
+    for level in (-1, 256, "1e39", "inf", "nan", "much"):
         code, _, errors = run("stylize", "in.png", *STYLE, "-o", "o.png", "--noise", level)
         assert code != 0
         assert "noise" in errors
         assert not Path("o.png").exists()
+    for seed in (-1, 10**25):
+        code, _, errors = run("stylize", "in.png", *STYLE, "-o", "o.png", "--seed", seed)
+        assert (code, "--seed" in errors) == (2, True)
 
 
 def test_names_as_long_as_can_be_and_longer(run, landscape):

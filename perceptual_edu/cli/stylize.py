@@ -36,9 +36,11 @@ def stylize_command(
     strength: Annotated[float, typer.Option(help="From 0, the photograph, to 1.")] = 1.0,
     keep_colors: Annotated[bool, typer.Option(help="Keep the photograph's colours.")] = False,
     noise: Annotated[
-        float, typer.Option(min=0, help="Smooth, beneath: 20 gives plain skies forms.")
+        float, typer.Option(help="Add smooth noise first, grey levels: 20 gives plain skies forms.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the noise: another one, other forms.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Of the noise: another, other forms.")
+    ] = 0,
     network: Network = None,
 ) -> None:
     """Paint photographs in the style of a trained network, in one forward pass each.
@@ -57,6 +59,8 @@ def stylize_command(
 
     if not 0 <= strength <= 1:
         raise ValueError(f"--strength is {strength:g}; wanted is a number from 0 to 1")
+    if not 0 <= noise <= 255:
+        raise ValueError(f"--noise is {noise:g}; wanted is a number of grey levels from 0 to 255")
     sources, results = sources_and_results(pictures, out)
     refuse_pictures(style, network)
     painter = load_style(style, network).to(device())

@@ -22,6 +22,9 @@ from ..files import written_atomically
 HEAD = {"what": str, "machine": str, "versions": dict, "settings": dict, "when": str}
 """What every report has, and of which type."""
 
+AS_COLUMNS = "rows, by column"
+"""Under this name alone a compact file holds rows: a list of values for each of their names."""
+
 
 class ResultError(MendableError):
     """A file of results is missing or is not one."""
@@ -98,14 +101,14 @@ def _as_table(value: object) -> object:
     names = list(value[0])
     if not names or any(not isinstance(row, dict) or list(row) != names for row in value):
         return value
-    return {"columns": {name: _as_table([row[name] for row in value]) for name in names}}
+    return {AS_COLUMNS: {name: _as_table([row[name] for row in value]) for name in names}}
 
 
 def _as_rows(value: dict) -> dict | list[dict]:
     """The other way round; of what is nested, the inner first."""
-    if value.keys() != {"columns"}:
+    if value.keys() != {AS_COLUMNS}:
         return value
-    columns = value["columns"]
+    columns = value[AS_COLUMNS]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import ceil, inf
+from math import ceil
 
 import torch
 import torch.nn.functional as F
@@ -24,9 +24,10 @@ middle: let it do so outside.
 """
 
 SPACING = 32
-"""Pixels between the random values of :func:`smooth_noise`; finer gives dots, coarser nothing.
+"""Pixels between the random values of :func:`smooth_noise`.
 
-So large are the forms that the shipped networks paint, whatever the size of the picture.
+So far apart are the forms that the shipped networks paint, whatever the size of the picture: half
+as much gave smaller ones, and twice as much hardly any.
 """
 
 
@@ -60,8 +61,8 @@ def stylize(
         Take the result's brightness only, and the colours of the photograph (Gatys et al. 2016,
         "Preserving color in neural artistic style transfer", luminance-only transfer).
     noise
-        Standard deviation, in grey levels, of :func:`smooth_noise` beneath the photograph. The
-        paper has none. 20 gives a plain sky something to be painted, see chapter 6.
+        Strength of the :func:`smooth_noise` that is added to what the network sees, in grey levels
+        from 0 to 255. The paper has none; 20 gives a plain sky forms, see chapter 6.
     seed
         Of the noise: another one, other forms.
     dtype
@@ -84,13 +85,13 @@ def stylize(
     ------
     ValueError
         If the image is not (1, 3, H, W) or too small, if ``strength`` is not in 0 .. 1 or ``noise``
-        not in 0 .. infinity, if the network has no such style or several and none is named, or if
-        there is not enough memory.
+        not in 0 .. 255, if the network has no such style or several and none is named, or if there
+        is not enough memory.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength:g}; wanted is a number from 0 to 1")
-    if not 0 <= noise < inf:
-        raise ValueError(f"noise is {noise:g}; wanted is a number of grey levels from 0 upwards")
+    if not 0 <= noise <= 255:
+        raise ValueError(f"noise is {noise:g}; wanted is a number of grey levels from 0 to 255")
     check_image(image, network.smallest)
     if len(image) != 1:
         raise ValueError(f"stylize takes one image, (1, 3, H, W), not {tuple(image.shape)}")
@@ -99,10 +100,10 @@ def stylize(
     striped, where = can_be_in_strips(network), next(network.parameters()).device
     height, width = image.shape[2:]
     values = (0.75 if striped else 6) * network.config["width"]
-    needed = height * width * (values * dtype.itemsize + 24) + 4e8
+    needed = height * width * (values * dtype.itemsize + (48 if noise else 24)) + 4e8
     check_memory(f"a picture of {width} x {height} pixels", needed, where)
     margin = min(margin, height - 1, width - 1)  # all that can be reflected
-    seen = (image + smooth_noise(image, noise, seed)).clamp(0, 255) if noise else image
+    seen = (smooth_noise(image, noise, seed) + image).clamp_(0, 255) if noise else image
     wider = F.pad(seen, (margin,) * 4, mode="reflect") if margin else seen
     output = torch.empty_like(image, dtype=torch.float32)
     strips: Iterable[tuple[int, Tensor]] = in_strips(network, wider, dtype=dtype, strip=strip)
@@ -128,7 +129,7 @@ def smooth_noise(image: Tensor, deviation: float, seed: int = 0) -> Tensor:
     """Noise that is light in some places and dark in others, to be added to an image.
 
     A network paints the same thing wherever its input is the same, so that a plain sky becomes a
-    regular weave of one stroke. What it sees in the noise, it makes forms of. (The networks of
+    regular weave of one stroke. Of what it sees in the noise, it makes forms. (The networks of
     Ulyanov et al. 2016, "Texture networks", are given noise too, and are trained with it.)
 
     Parameters
@@ -136,7 +137,8 @@ def smooth_noise(image: Tensor, deviation: float, seed: int = 0) -> Tensor:
     image
         Tensor of shape (B, 3, H, W); only its shape and device matter.
     deviation
-        Standard deviation of the random values, in grey levels.
+        Standard deviation of the random values, in grey levels; the noise itself varies a little
+        less.
     seed
         The same seed and size give the same noise on every device.
 
@@ -150,4 +152,5 @@ def smooth_noise(image: Tensor, deviation: float, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     size = (1, 1, ceil(height / SPACING) + 1, ceil(width / SPACING) + 1)
     values = deviation * torch.randn(size, generator=generator)
-    return F.interpolate(values, (height, width), mode="bicubic").to(image.device)
+    surface = F.interpolate(values, scale_factor=SPACING, mode="bicubic")
+    return surface[..., :height, :width].to(image.device)

@@ -127,15 +127,20 @@ tryIt.worker = function () {
   const bicubic = (planes, [width, height], [wide, high]) =>
     resizedAlong(resizedAlong(planes, height, high, width), width, wide, 1);
 
-  // Light and dark patches, as `smooth_noise` in perceptual_edu/inference/stylization.py makes them;
-  // of other random numbers, but the same ones each time.
+  // Light and dark patches, nearly as `smooth_noise` in perceptual_edu/inference/stylization.py makes
+  // them: of other random numbers, but the same ones each time.
   function smoothNoise(width, height, { deviation, spacing }) {
     const [columns, rows] = [width, height].map((side) => Math.ceil(side / spacing) + 1);
-    let state = 1;
+    let state = 20161011;
     const uniform = () => (state = (48271 * state) % 2147483647) / 2147483647;
     const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
     const values = Float32Array.from({ length: columns * rows }, () => deviation * normal());
-    return bicubic(values, [columns, rows], [width, height]);
+    const wide = columns * spacing;
+    const surface = bicubic(values, [columns, rows], [wide, rows * spacing]);
+    const row = (y) => surface.subarray(y * wide, y * wide + width);
+    const noise = new Float32Array(width * height);
+    for (let y = 0; y < height; y++) noise.set(row(y), y * width);
+    return noise;
   }
 
   // An enlargement with the colours of the small picture, and its mean at every place: as
@@ -164,7 +169,8 @@ tryIt.worker = function () {
     return {};
   }
 
-  // With `noise`, that beneath what goes in. With `luma` (the weights of brightness), also the output with the colours of what went in.
+  // With `noise`, that is added to what goes in. With `luma` (the weights of brightness), also the
+  // output with the colours of what went in.
   async function run({ network, model, weights, pixels, width, height, margin, ...how }) {
     const { factor, luma, noise } = how;
     await open({ network, model });
