@@ -92,8 +92,8 @@ def facts(reports: dict, published: dict) -> dict:
         "whole_run": "; ".join(whole_run(row) for row in reports["whole_run"]["rows"]),
         "alike": alike_table(reports["alike"]["rows"]),
         "best_feature": best_feature_table(reports["best_feature"]["rows"]),
-        "noise": noise_table(reports["smooth_noise"]),
-        "noise_n": len(reports["smooth_noise"]["rows"][0]["photographs"]),
+        "noise": noise_table(reports["smooth_noise"]["rows"]),
+        "noise_change": noise_facts(reports["smooth_noise"]["rows"]),
         "alike_steps": reports["alike"]["rows"][0]["steps"],
         "ssim": ssim_table(reports["super_resolution"]["tables"], published["super_resolution"]),
         "gatys_then": [line["gatys_seconds"]["500"] for line in published["table1"]],
@@ -157,18 +157,32 @@ def best_feature_table(rows: list[dict]) -> str:
     return table(head, lines)
 
 
-def noise_table(report: dict) -> str:
-    """What is left of the objective, for each style and strength of the noise."""
-    levels = report["settings"]["grey levels"]
-    lines = (
-        (
-            name.replace("_", " ") + ", alone" * (not file),
-            *(f"{part:.1%}" for part in row["medians"]),
-        )
-        for row in report["rows"]
-        for file, _, name in [row["style"].rpartition("/")]
+def noise_table(rows: list[dict]) -> str:
+    """What is left of the objective and how noise changes it, for each style and size."""
+    sides, lines = dict.fromkeys(row["side"] for row in rows), {}
+    for row in rows:
+        file, _, name = row["style"].rpartition("/")
+        line = lines.setdefault(row["style"], [name.replace("_", " ") + ", alone" * (not file)])
+        terms = (f"{row[f'{term} with noise'] - 1:+.1%}" for term in ("content", "style", "total"))
+        less = sum(each < 1 for each in row["each"])
+        line += [f"{row['part']:.1%}", f"{', '.join(terms)} ({less} of {len(row['each'])})"]
+    heads = (
+        f"{side} px: {what}"
+        for side in sides
+        for what in ("left", "with noise: content, style, all (less on)")
     )
-    return table(("style", *(f"{level} grey levels" for level in levels)), lines)
+    return table(("style", *heads), lines.values())
+
+
+def noise_facts(rows: list[dict]) -> dict[str, str]:
+    """The range over the styles of how noise changes a term: of the many's or of those alone."""
+    changes = {}
+    for row in rows:
+        whose = "many" if "/" in row["style"] else "alone"
+        for term in ("content", "style", "total"):
+            key = f"{whose} {term} {row['side']}"
+            changes.setdefault(key, []).append(row[f"{term} with noise"] - 1)
+    return {key: f"{min(found):+.1%} to {max(found):+.1%}" for key, found in changes.items()}
 
 
 def ssim_table(tables: list[dict], published: list[dict]) -> str:
