@@ -54,7 +54,7 @@ def main() -> None:
         "objective": "each network's own",
     }
     what = "objective after one pass, as a part of the photograph's own"
-    save(arguments.out, what, settings, styles=scores)
+    save(arguments.out, what, settings, compact=True, styles=scores)
 
 
 if __name__ == "__main__":

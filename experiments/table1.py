@@ -55,7 +55,7 @@ def main() -> None:
     }
     what = "seconds of an evaluation of L-BFGS and of one pass; ours, and plain float32"
     table = [summary(row) for row in rows if "evaluation" in row]
-    save(arguments.out, what, settings, table=table, rows=rows)
+    save(arguments.out, what, settings, compact=True, table=table, rows=rows)
     print(*table, sep="\n")
 
 

@@ -43,7 +43,7 @@ def main() -> None:
     found = (worth(style, known, paths, phi, arguments.paintings) for style in tqdm(styles))
     what = "worth of a pass, and its part of the photograph's objective: quartiles"
     settings = {"size": SIZE, "start": START, "bounds": BOUNDS}
-    save(arguments.out, what, settings, rows=[row for row in found if row])
+    save(arguments.out, what, settings, compact=True, rows=[row for row in found if row])
 
 
 def worth(

@@ -83,6 +83,7 @@ def facts(reports: dict, published: dict) -> dict:
             + " or more" * bool(line["never reached"])
             for line in sorted(others, key=lambda line: -line["worth"][1])
         ),
+        "others_n": min(line["photographs"] for line in others),
         "others_on": "; ".join(dict.fromkeys(where)),
         "ours": runs["ours, from noise"]["300"],
         "scipy": runs["SciPy's L-BFGS-B, from noise"]["300"],
@@ -327,6 +328,7 @@ COMMANDS = {
     "figure7": "python experiments/side_by_side.py --paintings FOLDER --name figure7 --side 512 "
     "--styles starry_night --alone --folder PHOTOGRAPHS",
     "figure5": "python experiments/figure5.py FOLDER --out FILE",
+    "worth_by_steps": "python experiments/worth_by_steps.py FOLDER NETWORK ...",
     "table1": "python experiments/table1.py",
     "whole_run": "python experiments/whole_run.py",
     "scaling": "python experiments/scaling.py",
