@@ -130,7 +130,9 @@ def one_pass_claims(reports: dict, published: dict) -> Claims:
             continue
         low, median, high = line["worth"]
         many = line["photographs"] >= 8
-        quartiles = f" (quartiles {low:.3g} and {high:.3g})" * many
+        # Where L-BFGS did not get there, the worth is only known to be more than its evaluations.
+        more = " or more" * (line["never reached"] >= line["photographs"] / 4)
+        quartiles = f" (quartiles {low:.3g} and {high:.3g}{more})" * many
         clamped = " after every iteration" * (line["bounds"] == "clamped")
         opponent = f"{line['bounds']}{clamped}, from {NOISE[line['start']]} noise"
         yield Numbers(
@@ -139,13 +141,18 @@ def one_pass_claims(reports: dict, published: dict) -> Claims:
             (Value(worth, median),),
             f"{style_recipe(name)}, n = {line['photographs']}{quartiles}, 1 seed",
         )
-    ratios = [row["itself"] / row["pass"]["total"] for row in report["rows"]]
+    # One pass, several opponents: it counts once.
+    passes = {
+        (row["network"], row["size"], row["photograph"]): row["itself"] / row["pass"]["total"]
+        for row in report["rows"]
+    }
+    ratios = list(passes.values())
     yield Statement(
         "the photograph itself has a far higher objective",
         "yes",
         f"{statistics.median(ratios):.0f} times that of one pass (median), at least "
         f"{min(ratios):.1f} times",
-        f"all rows of Figure 5, n = {len(ratios)}",
+        f"all passes of Figure 5, n = {len(ratios)}",
         min(ratios) > 2,
     )
 
