@@ -445,7 +445,7 @@ def test_names_that_the_terminal_cannot_show_do_no_harm(run, tmp_path, landscape
 def test_pictures_of_many_sizes_do_not_fill_the_memory():
     program = (
         "import psutil, torch\nfrom perceptual_edu import load_style, stylize\n"
-        "torch.set_num_threads(1)\nnetwork = load_style('starry_night')\nused = []\n"
+        "torch.set_num_threads(1)\nnetwork = load_style('udnie')\nused = []\n"
         "for n in range(45):\n"
         "    stylize(network, torch.full((1, 3, 150 + 37 * n % 101, 150 + 53 * n % 97), 99.0))\n"
         "    used.append(psutil.Process().memory_info().rss)\n"
@@ -453,7 +453,7 @@ def test_pictures_of_many_sizes_do_not_fill_the_memory():
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
     early, late = map(int, out.split())
-    assert late - early < 30e6  # 50 MB if nothing is given back, 11 MB else
+    assert late - early < 30e6  # 35 to 48 MB if nothing is given back, 17 to 25 else
 
 
 @pytest.mark.parametrize("verb", [("stylize", *STYLE, "--size"), ("gatys",)])
