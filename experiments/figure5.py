@@ -73,13 +73,13 @@ def main() -> None:
     try:
         pictures = picture_files(arguments.folder) if arguments.folder else photos()
         network = trained(arguments.network)
-        objective = target(load_trained(network, arguments.paintings)[1])
+        fingerprint = target(load_trained(network, arguments.paintings)[1])
     except MendableError as error:
         parser.error(str(error))
     task = {
         "network": arguments.network,
         "digest": digest(network.file),
-        "target": objective,
+        "target": fingerprint,
         "size": arguments.size,
         "bounds": arguments.bounds,
         "start": arguments.start,

@@ -70,8 +70,8 @@ tryIt.worker = function () {
   // Where a place outside 0 .. size - 1 is found in the mirror at the border.
   const mirrored = (i, size) => (i < 0 ? -i : i < size ? i : 2 * size - 2 - i);
 
-  // RGBA bytes -> planes of R, G and B with a mirrored margin, and perhaps something beneath them.
-  function planes(pixels, width, height, margin, beneath) {
+  // RGBA bytes -> planes of R, G and B with a mirrored margin, and perhaps noise added to them.
+  function planes(pixels, width, height, margin, noise) {
     const [wide, high] = [width + 2 * margin, height + 2 * margin];
     const image = new Float32Array(3 * wide * high);
     let place = 0;
@@ -80,7 +80,7 @@ tryIt.worker = function () {
         const row = mirrored(y, height) * width;
         for (let x = -margin; x < width + margin; x++) {
           const from = row + mirrored(x, width);
-          const value = pixels[4 * from + channel] + (beneath?.[from] ?? 0);
+          const value = pixels[4 * from + channel] + (noise?.[from] ?? 0);
           image[place++] = Math.max(0, Math.min(255, value));
         }
       }
@@ -174,8 +174,8 @@ tryIt.worker = function () {
   async function run({ network, model, weights, pixels, width, height, margin, ...how }) {
     const { factor, luma, noise } = how;
     await open({ network, model });
-    const beneath = noise && smoothNoise(width, height, noise);
-    const image = planes(new Uint8Array(pixels), width, height, margin, beneath);
+    const added = noise && smoothNoise(width, height, noise);
+    const image = planes(new Uint8Array(pixels), width, height, margin, added);
     const low = image.data;
     const began = performance.now();
     const values = await output(sessions.get(network), image, weights);
